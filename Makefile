@@ -1,0 +1,69 @@
+# Everything a newcomer, a developer and CI run. Needs Python 3.11+ with venv, make and git; the rest installs itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DISTRIBUTIONS := . $(wildcard plugins/*)
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
+DEMO := examples/demo
+
+.PHONY: help demo loket test check docs bench schema lock clean
+
+help:
+	@echo "make demo    set up and run the main job on the demo chats"
+	@echo "make loket   open the Mijn Loket page on what the demo delivered (stop with Ctrl-C)"
+	@echo "make test    set up and run all tests"
+	@echo "make check   lint, types, import rules, docs"
+	@echo "make docs    build the documentation in site/"
+	@echo "make bench   measure speed and memory against floors in the same run"
+
+# Two environments in one: `run` is what a municipality installs, `dev` adds what tests and checks need.
+$(VENV)/run.done: requirements/run.txt $(PROJECTS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(foreach d,$(DISTRIBUTIONS),-e $(d))
+	touch $@
+
+$(VENV)/dev.done: requirements/dev.txt $(VENV)/run.done
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+demo: $(VENV)/run.done
+	rm -rf $(DEMO)/state
+	mkdir -p $(DEMO)/state
+	$(BIN)/mijn-loket residents import $(DEMO)/residents.csv --database $(DEMO)/state/loket.sqlite
+	$(BIN)/gemeente-connect --config $(DEMO)/gemeente-connect.toml sync
+	@echo
+	@echo "The conversations are in Mijn Loket now. Open the page with: make loket"
+
+loket: $(VENV)/run.done
+	$(BIN)/mijn-loket serve --demo --database $(DEMO)/state/loket.sqlite
+
+test: $(VENV)/dev.done
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) docs
+
+docs: $(VENV)/dev.done
+	$(BIN)/mkdocs build --quiet --strict
+
+bench: $(VENV)/dev.done
+	$(BIN)/python -m bench
+
+schema: $(VENV)/run.done
+	$(BIN)/python -c 'from gemeente_connect.models import json_schema; print(json_schema())' > docs/reference/models.schema.json
+
+# Needs uv on the PATH. The files name no index: where packages come from is the reader's own setting.
+lock:
+	cd requirements && for name in run dev; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" --output-file $$name.txt $$name.in || exit 1; \
+	done
+
+clean:
+	rm -rf $(VENV) site artefacts $(DEMO)/state

@@ -1,0 +1,100 @@
+"""Which messages belong together: conversations within a thread, and turns within a conversation.
+
+Pure rules without storage. A quiet gap between two messages of a thread starts a new conversation. Until it is first
+delivered, a conversation is nothing but what the gaps say, so any order of arrival gives the same ones. From then on
+it is fixed: it keeps its id and its messages, and late messages join it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import groupby
+from typing import NamedTuple
+
+from gemeente_connect.models import Direction, Message, Turn, in_order
+
+QUIET_GAP = timedelta(hours=24)
+"""The silence after which a thread starts a new conversation, unless a channel is set otherwise."""
+
+
+class Span(NamedTuple):
+    """A conversation on the time line: the times (microseconds since 1970) of its first and last message."""
+
+    key: int
+    first: int
+    last: int
+    fixed: bool
+    """It was delivered, or is about to be."""
+
+
+def conversation_id(account: str, thread: str, first_message: str) -> str:
+    """Name a conversation after its first message at first delivery. 24 hexadecimal digits that tell nothing."""
+    return digest(account, thread, first_message)
+
+
+def digest(*parts: str) -> str:
+    """Hash strings into 24 hexadecimal digits; no two lists of parts run into each other."""
+    data = "".join(f"{len(part)}:{part}" for part in parts).encode(errors="surrogatepass")
+    return hashlib.blake2b(data, digest_size=12).hexdigest()
+
+
+def clusters(times: Iterable[int], gap: int) -> Iterator[tuple[int, int]]:
+    """Put sorted times together that are less than a gap apart. Yields the first and last of each cluster."""
+    first = last = None
+    for time in times:
+        if first is None or last is None:
+            first = time
+        elif time - last >= gap:
+            yield first, last
+            first = time
+        last = time
+    if first is not None and last is not None:
+        yield first, last
+
+
+def nearest(time: int, spans: Sequence[Span]) -> Span:
+    """Choose the conversation that a time is closest to; of two equally close ones the earlier."""
+    return min(spans, key=lambda span: (max(span.first - time, time - span.last, 0), span.first, span.key))
+
+
+def turns(messages: Iterable[Message], fixed: Mapping[str, str] | None = None) -> tuple[Turn, ...]:
+    """Put consecutive messages of one side together, oldest first.
+
+    `fixed` gives the turns of messages that were delivered before, by message id: those turns keep their id and their
+    messages. A message that came late joins the turn next to it, or becomes a turn of its own; it never splits one.
+    """
+    fixed = fixed or {}
+    ordered = sorted(messages, key=in_order)
+    found: dict[str, list[Message]] = {}
+    runs = [list(run) for _, run in groupby(ordered, key=lambda m: (_side(m), fixed.get(m.id)))]
+    for before, run, after in zip([None, *runs], runs, [*runs[1:], None], strict=False):
+        found.setdefault(_turn_of(before, run, after, fixed), []).extend(run)
+    made = [
+        Turn(id=key, direction=_direction(its[0]), internal=its[0].internal, messages=tuple(its))
+        for key, its in found.items()
+    ]
+    return tuple(sorted(made, key=lambda turn: in_order(turn.messages[0])))
+
+
+def _turn_of(
+    before: Sequence[Message] | None, run: Sequence[Message], after: Sequence[Message] | None, fixed: Mapping[str, str]
+) -> str:
+    if run[0].id in fixed:
+        return fixed[run[0].id]
+    for neighbour in (before, after):
+        if neighbour and neighbour[-1].id in fixed and _side(neighbour[0]) == _side(run[0]):
+            return fixed[neighbour[-1].id]
+    return run[0].id
+
+
+def _side(message: Message) -> tuple[Direction | None, bool]:
+    return message.direction, message.internal
+
+
+def _direction(message: Message) -> Direction:
+    if message.direction is None:
+        reason = "a system line belongs to no turn"
+        raise ValueError(reason)
+    return message.direction

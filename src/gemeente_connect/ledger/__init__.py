@@ -1,0 +1,167 @@
+"""The durable state: what was read, what belongs together, what was delivered, and what needs a person.
+
+One file. Nothing outside it has to be kept to go on after a crash, but for the attachments themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from gemeente_connect.contracts import Cursor, Page, Receipt
+from gemeente_connect.conversations import QUIET_GAP
+from gemeente_connect.ledger.database import Database
+from gemeente_connect.ledger.fetching import Fetching, Wanted
+from gemeente_connect.ledger.names import Names, moment
+from gemeente_connect.ledger.offering import Offer, Offering
+from gemeente_connect.ledger.refusals import Refusal, RefusalKind, Refusals
+from gemeente_connect.ledger.steps import LANDS_WITHIN, LedgerSteps
+from gemeente_connect.ledger.storing import Stored, Storing
+
+__all__ = ["Ledger", "Offer", "Refusal", "RefusalKind", "Stored", "Tally", "Wanted"]
+
+_NEVER = 2**62
+
+
+class Tally(NamedTuple):
+    """Conversations of a channel that began in a month."""
+
+    channel: str
+    month: str
+    """Such as `2026-11`."""
+    conversations: int
+    delivered: int
+    findable: int
+
+
+class Ledger:
+    """The durable state. Use it as a context manager, or close it.
+
+    Opening makes the file (mode 0600) or migrates an older one. Raises ConfigError for a ledger of a newer version or
+    a file that is none, StorageError when it cannot be read or written now.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._start(Database(Path(path)))
+
+    def _start(self, database: Database) -> None:
+        self._db = database
+        self._names = Names(database)
+        self._refusals = Refusals(database, self._names)
+        self._storing = Storing(database, self._names, self._refusals)
+        self._offering = Offering(database, self._names, self._refusals)
+        self._fetching = Fetching(database, self._names, self._refusals)
+
+    def copy(self) -> Ledger:
+        """Make a temporary copy to try things on. It leaves nothing behind."""
+        other = Ledger.__new__(Ledger)
+        other._start(self._db.copy())  # noqa: SLF001 - the same class
+        return other
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    # -- collecting
+
+    def cursor(self, account: str) -> Cursor | None:
+        """Say where the account was read to; None: never."""
+        row = self._db.one("SELECT read_to FROM accounts WHERE name = ?", (account,))
+        return Cursor(row[0]) if row and row[0] is not None else None
+
+    def store(self, account: str, kind: str, page: Page, quiet_gap: timedelta = QUIET_GAP) -> Stored:
+        """Store a page and its cursor in one transaction."""
+        return self._storing.store(account, kind, page, quiet_gap)
+
+    def wanted(self, account: str) -> Iterator[Wanted]:
+        """Yield the attachments to fetch now."""
+        return self._fetching.wanted(account)
+
+    def fetched(self, account: str, wanted: Wanted, *, sha256: str, size: int, media_type: str) -> None:
+        """Keep that an attachment was fetched."""
+        self._fetching.fetched(account, wanted, sha256, size, media_type)
+
+    def fetch_failed(self, account: str, wanted: Wanted, reason: str) -> bool:
+        """Keep that an attachment could not be fetched. True: for the first time."""
+        return self._fetching.failed(account, wanted, reason)
+
+    # -- delivering
+
+    def count_due(self, account: str, case_system: str, start: datetime | None) -> tuple[int, int]:
+        """Count what is due since `start` (None: everything), and what began before it and stays behind."""
+        return self._offering.count(account, case_system, start)
+
+    def due(self, account: str, case_system: str, start: datetime | None) -> Iterator[Offer]:
+        """Yield the conversations of an account that have something new for a case system, oldest first."""
+        self._names.account(case_system)
+        return self._offering.due(account, case_system, start)
+
+    def steps(self, offer: Offer, case_system: str, lands_within: timedelta = LANDS_WITHIN) -> LedgerSteps:
+        """Give the steps of an offered conversation."""
+        return LedgerSteps(self._db, self._names.account(case_system), offer.number, lands_within)
+
+    def settle(self, offer: Offer, case_system: str, receipt: Receipt) -> None:
+        """Keep the receipt of a delivery."""
+        self._offering.settle(offer, case_system, receipt)
+
+    def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
+        """Keep that a conversation was refused. True: it is new, or refused for another reason."""
+        with self._db.transaction():
+            return self._refusals.add(
+                "conversation", case_system, offer.conversation.id, reason, revision=offer.revision
+            )
+
+    # -- what needs a person
+
+    def refused(self, *, dropped: bool = False) -> dict[str, Refusal]:
+        """Give what needs a person, by what was refused; with `dropped` also what a person dropped."""
+        return {refusal.key: refusal for refusal in self._refusals.all(dropped=dropped)}
+
+    def show(self, number: int) -> tuple[Refusal, bytes | None]:
+        """Give one refusal with its content (None: it stands elsewhere). Raises ConfigError for an unknown number."""
+        return self._refusals.get(number)
+
+    def retry(self, number: int) -> None:
+        """Let a refusal be tried again at the next run; a change is tried at once."""
+        refusal, raw = self._refusals.get(number)
+        with self._db.transaction():
+            self._refusals.retry(number)
+            if refusal.kind == "attachment":
+                self._fetching.try_again(refusal.key, not_before=0)
+            elif refusal.kind == "change" and raw:
+                self._storing.retry_change(refusal.account, refusal.key, raw)
+
+    def drop(self, number: int) -> None:
+        """Leave a refusal as it is: kept, but no longer listed or tried."""
+        refusal, _ = self._refusals.get(number)
+        with self._db.transaction():
+            self._refusals.drop(number)
+            if refusal.kind == "attachment":
+                self._fetching.try_again(refusal.key, not_before=_NEVER)
+
+    # -- looking
+
+    def tallies(self, zone: tzinfo) -> list[Tally]:
+        """Count conversations by channel and month of their first message, oldest month first."""
+        rows = self._db.read(
+            "SELECT a.kind, c.first_at, count(d.conversation), count(CASE WHEN d.findable = 'yes' THEN 1 END) "
+            "FROM conversations c JOIN accounts a ON a.seq = c.account "
+            "LEFT JOIN deliveries d ON d.conversation = c.seq GROUP BY c.seq, a.kind, c.first_at"
+        )
+        counts: dict[tuple[str, str], list[int]] = {}
+        for kind, first_at, delivered, findable in rows:
+            tally = counts.setdefault((f"{moment(first_at).astimezone(zone):%Y-%m}", kind), [0, 0, 0])
+            for place, more in enumerate((1, delivered > 0, findable > 0)):
+                tally[place] += more
+        return [Tally(kind, month, *numbers) for (month, kind), numbers in sorted(counts.items())]

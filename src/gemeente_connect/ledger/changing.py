@@ -1,0 +1,215 @@
+"""What happens to a message after it was stored: edits, deletions, statuses, reactions, a file that came later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from gemeente_connect.ledger.database import Database
+from gemeente_connect.ledger.names import Names, micros, now
+from gemeente_connect.ledger.refusals import Refusals
+from gemeente_connect.models import (
+    Attachment,
+    Change,
+    Deleted,
+    Edited,
+    IdentityChanged,
+    Message,
+    Reacted,
+    Spot,
+    StatusChanged,
+)
+
+Outcome = Literal["changed", "known", "parked", "refused"]
+
+ANY_CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
+_RANK = {None: 0, "sent": 1, "delivered": 2, "read": 3, "played": 4, "failed": 5}
+_SEVERAL = (
+    "several messages of this sender in this minute could be the one that was {}: look in the chat which one it is, "
+    "correct the record by hand, then drop this"
+)
+_BY_ID = (
+    "SELECT seq FROM messages WHERE account = ? AND id = ? "
+    "UNION SELECT message FROM aliases WHERE account = ? AND alias = ?"
+)
+_CANDIDATES = (
+    "SELECT m.seq, m.id FROM messages m JOIN participants p ON p.seq = m.sender "
+    "WHERE m.account = ? AND m.thread = ? AND m.sent_at >= ? AND m.sent_at < ? AND p.id = ? AND m.deleted_at IS NULL"
+)
+
+
+class Changing:
+    """Applies changes to stored messages. What was written before an edit or a deletion is kept."""
+
+    def __init__(self, database: Database, names: Names, refusals: Refusals) -> None:
+        self._db = database
+        self._names = names
+        self._refusals = refusals
+
+    def apply(self, account: int, change: Change) -> Outcome | Message:
+        """Apply a change. Gives the message to be stored where the change is the first that is heard of it."""
+        if isinstance(change, Edited | Deleted):
+            return self._rewrite(account, change)
+        if isinstance(change, IdentityChanged):
+            linked = change.participant.model_copy(
+                update={"identities": (*change.participant.identities, change.identity)}
+            )
+            self._names.participant(account, linked)
+            return "changed"
+        seq = self._find(account, change.target)
+        if seq is None:
+            return self._park(account, change.target, change)
+        if isinstance(change, StatusChanged):
+            return "changed" if self._status(seq, change.status) else "known"
+        return self._react(account, seq, change)
+
+    def parked(self, account: int, ids: Iterable[str]) -> list[Change]:
+        """Take out the changes that were waiting for these messages."""
+        if not self._db.one("SELECT 1 FROM parked_changes WHERE account = ?", (account,)):
+            return []
+        found: list[Change] = []
+        for target in ids:
+            rows = self._db.read(
+                "DELETE FROM parked_changes WHERE account = ? AND target = ? RETURNING body", (account, target)
+            )
+            found += [ANY_CHANGE.validate_json(body) for (body,) in rows]
+        return found
+
+    def see_again(self, seq: int, message: Message) -> bool:
+        """Compare a message with what is stored, and update it. True: something changed."""
+        row = self._db.one("SELECT text, edited_at, deleted_at FROM messages WHERE seq = ?", (seq,))
+        if row is None:
+            return False
+        text, edited_at, deleted_at = row
+        seen_edit = micros(message.edited_at) if message.edited_at else 0
+        changed = False
+        if message.deleted_at and not deleted_at:
+            changed = self._write(seq, message.text, deleted_at=micros(message.deleted_at))
+        elif text != message.text and not deleted_at and (not edited_at or seen_edit > edited_at):
+            changed = self._write(seq, message.text, edited_at=seen_edit or now())
+        for number, attachment in enumerate(message.attachments):
+            changed |= self._attach(seq, number, attachment)
+        if changed:
+            self._bump(seq)
+        if message.status:
+            changed |= self._status(seq, message.status)
+        return changed
+
+    def _rewrite(self, account: int, change: Edited | Deleted) -> Outcome | Message:
+        seq = self._find(account, change.message.id)
+        if seq is not None and change.target != change.message.id:
+            return "known"
+        at = change.at or datetime.now(UTC)
+        mark = "edited_at" if isinstance(change, Edited) else "deleted_at"
+        if seq is None:
+            found = self._targets(account, change)
+            if not found:
+                if isinstance(change.target, str):
+                    return self._park(account, change.target, change)
+                return change.message.model_copy(update={mark: at})
+            if len(found) > 1:
+                return self._refuse(change)
+            seq = found[0]
+        known = self._db.one(f"SELECT text, {mark} FROM messages WHERE seq = ?", (seq,))  # noqa: S608 - one of two columns
+        if known and known[1] and known[0] == change.message.text:
+            return "known"
+        self._write(seq, change.message.text, **{mark: micros(at)})
+        self._alias(account, change.message.id, seq)
+        self._bump(seq)
+        return "changed"
+
+    def _targets(self, account: int, change: Edited | Deleted) -> list[int]:
+        if isinstance(change.target, str):
+            seq = self._find(account, change.target)
+            return [] if seq is None else [seq]
+        return self._candidates(account, change.message.thread, change.target)
+
+    def _candidates(self, account: int, thread: str, spot: Spot) -> list[int]:
+        minute = spot.minute, spot.minute + timedelta(minutes=1)
+        rows = self._db.read(
+            _CANDIDATES, (account, self._names.thread(account, thread), *map(micros, minute), spot.sender)
+        )
+        return [seq for seq, key in rows if key not in spot.besides and not self._aliases(seq) & spot.besides]
+
+    def _aliases(self, seq: int) -> set[str]:
+        return {alias for (alias,) in self._db.read("SELECT alias FROM aliases WHERE message = ?", (seq,))}
+
+    def _refuse(self, change: Edited | Deleted) -> Outcome:
+        new = self._refusals.add(
+            "change",
+            change.message.account,
+            change.message.id,
+            _SEVERAL.format(change.change),
+            raw=change.model_dump_json(exclude_defaults=True).encode(),
+        )
+        return "refused" if new else "known"
+
+    def _find(self, account: int, key: str) -> int | None:
+        row = self._db.one(_BY_ID, (account, key, account, key))
+        return row[0] if row else None
+
+    def _park(self, account: int, target: str, change: Change) -> Outcome:
+        self._db.write(
+            "INSERT INTO parked_changes (account, target, body) VALUES (?, ?, ?) "
+            "ON CONFLICT (account, target, body) DO NOTHING",
+            (account, target, change.model_dump_json()),
+        )
+        return "parked"
+
+    def _write(self, seq: int, text: str, **marks: int) -> bool:
+        self._db.write(
+            "INSERT INTO earlier_texts (message, text, until) SELECT seq, text, ? FROM messages WHERE seq = ? "
+            "ON CONFLICT (message, until) DO NOTHING",
+            (max(marks.values()), seq),
+        )
+        columns = "".join(f", {name} = ?" for name in marks)
+        self._db.write(f"UPDATE messages SET text = ?{columns} WHERE seq = ?", (text, *marks.values(), seq))  # noqa: S608 - our own columns
+        return True
+
+    def _attach(self, seq: int, number: int, seen: Attachment) -> bool:
+        row = self._db.one("SELECT source, sha256 FROM attachments WHERE message = ? AND number = ?", (seq, number))
+        if row and (row[1] or row[0] or not seen.source):
+            return False
+        self._db.write(
+            "INSERT INTO attachments (message, number, account, name, source, media_type, size, missing) "
+            "SELECT seq, ?, account, ?, ?, ?, ?, ? FROM messages WHERE seq = ? "
+            "ON CONFLICT (message, number) DO UPDATE SET name = excluded.name, source = excluded.source, "
+            "media_type = excluded.media_type, size = excluded.size, missing = excluded.missing",
+            (number, seen.name, seen.source, seen.media_type, seen.size, seen.missing, seq),
+        )
+        return True
+
+    def _status(self, seq: int, status: str) -> bool:
+        row = self._db.one("SELECT status FROM messages WHERE seq = ?", (seq,))
+        if row is None or _RANK[row[0]] >= _RANK[status]:
+            return False
+        self._db.write("UPDATE messages SET status = ? WHERE seq = ?", (status, seq))
+        return True
+
+    def _react(self, account: int, seq: int, change: Reacted) -> Outcome:
+        sender = self._names.participant(account, change.sender)
+        changed = self._db.write(
+            "INSERT INTO reactions (message, sender, emoji, at) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (message, sender) DO UPDATE SET emoji = excluded.emoji, at = excluded.at "
+            "WHERE excluded.at > reactions.at",
+            (seq, sender, change.emoji, micros(change.at)),
+        )
+        return "changed" if changed else "known"
+
+    def _alias(self, account: int, alias: str, seq: int) -> None:
+        self._db.write(
+            "INSERT INTO aliases (account, alias, message) SELECT ?, ?, ? "
+            "WHERE NOT EXISTS (SELECT 1 FROM messages WHERE account = ? AND id = ?) "
+            "ON CONFLICT (account, alias) DO NOTHING",
+            (account, alias, seq, account, alias),
+        )
+
+    def _bump(self, seq: int) -> None:
+        self._db.write(
+            "UPDATE conversations SET revision = revision + 1 "
+            "WHERE seq = (SELECT conversation FROM messages WHERE seq = ?)",
+            (seq,),
+        )

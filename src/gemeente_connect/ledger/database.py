@@ -1,0 +1,142 @@
+"""One SQLite file: opened with care, written in transactions, its errors told in our words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from gemeente_connect.errors import ConfigError, GemeenteConnectError, StorageError
+from gemeente_connect.ledger.schema import MIGRATIONS
+
+Row = tuple[Any, ...]
+Values = Sequence[object] | Mapping[str, object]
+
+_BUSY_SECONDS = 10.0
+
+
+class Database:
+    """The driver for SQLite. One connection, used by one thread at a time."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the file, or with None a private temporary database that leaves nothing behind."""
+        self._lock = threading.RLock()
+        with _told(path):
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(
+                path or "", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._path = path
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _prepare(self) -> None:
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            message = (
+                f"the ledger was written by a newer version (schema {version}, this one knows {len(MIGRATIONS)}): "
+                "upgrade gemeente-connect"
+            )
+            raise ConfigError(message)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        if version < len(MIGRATIONS):
+            self._migrate()
+
+    def _migrate(self) -> None:
+        with self.transaction():
+            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+                for statement in filter(str.strip, migration.split(";")):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {number}")
+
+    def read(self, statement: str, values: Values = ()) -> list[Row]:
+        """Run a query and give all its rows."""
+        with self._lock, _told(self._path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def one(self, statement: str, values: Values = ()) -> Row | None:
+        """Run a query and give its first row; None: there is none."""
+        with self._lock, _told(self._path):
+            row: Row | None = self._connection.execute(statement, values).fetchone()
+            return row
+
+    def write(self, statement: str, values: Values = ()) -> int:
+        """Run a statement and give the number of rows it changed."""
+        with self._lock, _told(self._path):
+            return self._connection.execute(statement, values).rowcount
+
+    def write_all(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run a statement for every row."""
+        with self._lock, _told(self._path):
+            self._connection.executemany(statement, rows)
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """Keep all that is written inside, or nothing. `durable`: it survives a power cut, not only a kill."""
+        with self._lock, _told(self._path):
+            if durable:
+                self._connection.execute("PRAGMA synchronous = FULL")
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                except BaseException:
+                    self._connection.rollback()
+                    raise
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
+                if durable:
+                    self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def copy(self) -> Database:
+        """Make a private copy that can be written to without touching the file."""
+        other = Database(None)
+        with self._lock, _told(self._path):
+            self._connection.backup(other._connection)
+        return other
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock, closing(self._connection):
+            pass
+
+
+@contextmanager
+def _told(path: Path | None) -> Iterator[None]:
+    """Tell SQLite's errors in words that say what to do. Our own pass as they are."""
+    try:
+        yield
+    except GemeenteConnectError:
+        raise
+    except (sqlite3.DatabaseError, OSError) as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        message = f"ledger {path}: {_ADVICE.get(code, f'it cannot be used ({error})')}"
+        if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+            raise ConfigError(message) from error
+        raise StorageError(message) from error
+
+
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "the disk is full. Make room and run again: what was stored before is safe",
+    sqlite3.SQLITE_BUSY: "another run holds it. Try again when that one is done",
+    sqlite3.SQLITE_LOCKED: "another run holds it. Try again when that one is done",
+    sqlite3.SQLITE_READONLY: "it cannot be written. Give this user write access to the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check that the folder exists and may be written",
+    sqlite3.SQLITE_IOERR: "the disk reports an error. Check the disk, and restore a backup if it goes on",
+    sqlite3.SQLITE_NOTADB: "this file is no ledger. Point `ledger` at another file",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged. Restore a backup",
+}

@@ -1,0 +1,93 @@
+"""Attachments that still have to be fetched, apart from the text they came with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gemeente_connect.ledger.database import Database
+from gemeente_connect.ledger.names import Names, now
+from gemeente_connect.ledger.refusals import Refusals, wait
+from gemeente_connect.models import Attachment
+
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An attachment that its channel can still give."""
+
+    message: int
+    number: int
+    attachment: Attachment
+
+
+class Fetching:
+    """Says which attachments to fetch, and keeps what became of them."""
+
+    def __init__(self, database: Database, names: Names, refusals: Refusals) -> None:
+        self._db = database
+        self._names = names
+        self._refusals = refusals
+
+    def wanted(self, account: str) -> Iterator[Wanted]:
+        """Yield what is to be fetched now, oldest first."""
+        last = (0, 0)
+        while rows := self._db.read(
+            "SELECT message, number, name, source, media_type, size FROM attachments "
+            "WHERE account = ? AND source IS NOT NULL AND sha256 IS NULL AND not_before <= ? "
+            "AND (message, number) > (?, ?) ORDER BY message, number LIMIT ?",
+            (self._names.account(account), now(), *last, _AT_ONCE),
+        ):
+            last = rows[-1][:2]
+            for message, number, name, source, media_type, size in rows:
+                attachment = Attachment(name=name, source=source, media_type=media_type, size=size)
+                yield Wanted(message, number, attachment)
+
+    def fetched(self, account: str, wanted: Wanted, sha256: str, size: int, media_type: str) -> None:
+        """Keep that it was fetched; its conversation has something new to show."""
+        with self._db.transaction():
+            self._db.write(
+                "UPDATE attachments SET sha256 = ?, size = ?, media_type = ?, missing = NULL "
+                "WHERE message = ? AND number = ?",
+                (sha256, size, media_type, wanted.message, wanted.number),
+            )
+            self._bump(wanted)
+            self._refusals.settle("attachment", account, self._key(wanted))
+
+    def failed(self, account: str, wanted: Wanted, reason: str) -> bool:
+        """Keep that it could not be fetched, and when to try again. True: it failed for the first time."""
+        with self._db.transaction():
+            self._db.write(
+                "UPDATE attachments SET missing = 'failed', attempts = attempts + 1 WHERE message = ? AND number = ?",
+                (wanted.message, wanted.number),
+            )
+            row = self._db.one(
+                "SELECT attempts FROM attachments WHERE message = ? AND number = ?", (wanted.message, wanted.number)
+            )
+            attempts = row[0] if row else 1
+            self._db.write(
+                "UPDATE attachments SET not_before = ? WHERE message = ? AND number = ?",
+                (now() + wait(attempts), wanted.message, wanted.number),
+            )
+            if attempts == 1:
+                self._bump(wanted)
+            return self._refusals.add("attachment", account, self._key(wanted), reason, name=wanted.attachment.name)
+
+    def try_again(self, key: str, *, not_before: int) -> None:
+        """Set when an attachment, by the key of its refusal, is tried again."""
+        message, _, number = key.partition("/")
+        self._db.write(
+            "UPDATE attachments SET not_before = ? WHERE message = ? AND number = ?",
+            (not_before, int(message), int(number)),
+        )
+
+    def _key(self, wanted: Wanted) -> str:
+        return f"{wanted.message}/{wanted.number}"
+
+    def _bump(self, wanted: Wanted) -> None:
+        self._db.write(
+            "UPDATE conversations SET revision = revision + 1 "
+            "WHERE seq = (SELECT conversation FROM messages WHERE seq = ?)",
+            (wanted.message,),
+        )

@@ -1,0 +1,168 @@
+"""Which conversations are due for a case system, what they look like, and the receipts that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gemeente_connect.contracts import Findable, Receipt
+from gemeente_connect.conversations import conversation_id, turns
+from gemeente_connect.ledger.database import Database, Row
+from gemeente_connect.ledger.names import Names, micros, moment, now
+from gemeente_connect.ledger.refusals import Refusals
+from gemeente_connect.models import Attachment, Conversation, Message, Participant
+
+OFFER_AGAIN = timedelta(days=1)
+"""How long a conversation that no resident finds waits before it is offered again."""
+
+_AT_ONCE = 100  # conversations that are claimed in one transaction
+
+_DUE = """
+    FROM conversations c
+    LEFT JOIN deliveries d ON d.conversation = c.seq AND d.case_system = :case_system
+    LEFT JOIN refusals r ON r.kind = 'conversation' AND r.account = :case_system AND r.key = c.id
+    WHERE c.account = :account
+      AND (d.conversation IS NULL OR d.revision < c.revision OR d.next_offer <= :now)
+      AND (r.seq IS NULL OR r.revision < c.revision OR (r.dropped = 0 AND r.not_before <= :now))
+"""
+_MESSAGES = """
+    SELECT m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to, m.edited_at,
+        m.deleted_at, m.status, m.internal
+    FROM messages m LEFT JOIN participants p ON p.seq = m.sender
+    WHERE m.conversation = ? ORDER BY m.sent_at, m.position, m.seq
+"""
+_ATTACHMENTS = """
+    SELECT a.message, a.name, a.source, a.media_type, a.size, a.sha256, a.missing
+    FROM attachments a JOIN messages m ON m.seq = a.message WHERE m.conversation = ? ORDER BY a.message, a.number
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A conversation that is due for a case system."""
+
+    number: int
+    """The ledger's own number of the conversation."""
+    revision: int
+    conversation: Conversation
+    before: Receipt | None
+    """The receipt of the last delivery; None: it was never delivered."""
+
+
+class Offering:
+    """Offers conversations that have something new, and keeps the receipts."""
+
+    def __init__(self, database: Database, names: Names, refusals: Refusals) -> None:
+        self._db = database
+        self._names = names
+        self._refusals = refusals
+        self._people: dict[str, Participant] = {}
+
+    def count(self, account: str, case_system: str, start: datetime | None) -> tuple[int, int]:
+        """Count what is due: from `start` on (None: everything), and what began before it and stays behind."""
+        values = self._values(account, case_system)
+        since = micros(start) if start else 0
+        row = self._db.one(
+            "SELECT count(CASE WHEN c.first_at >= :start THEN 1 END), "
+            f"count(CASE WHEN c.first_at < :start THEN 1 END) {_DUE}",
+            values | {"start": since},
+        )
+        return (row[0], row[1]) if row else (0, 0)
+
+    def due(self, account: str, case_system: str, start: datetime | None) -> Iterator[Offer]:
+        """Yield what is due, oldest first. From here on an offered conversation keeps its id, messages and turns."""
+        values = self._values(account, case_system) | {"start": micros(start) if start else 0}
+        rows = self._db.read(
+            f"SELECT c.seq, c.revision, d.receipt {_DUE} AND c.first_at >= :start ORDER BY c.first_at, c.seq",
+            values,
+        )
+        for begin in range(0, len(rows), _AT_ONCE):
+            with self._db.transaction():
+                offers = [self._claim(*row) for row in rows[begin : begin + _AT_ONCE]]
+            yield from filter(None, offers)
+
+    def settle(self, offer: Offer, case_system: str, receipt: Receipt) -> None:
+        """Keep the receipt of a delivery. One that no resident finds yet is offered again later."""
+        again = receipt.findable is Findable.NO_RESIDENT_KNOWN
+        with self._db.transaction():
+            self._db.write(
+                "INSERT INTO deliveries (conversation, case_system, revision, receipt, findable, next_offer) "
+                "VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (conversation, case_system) DO UPDATE SET revision = excluded.revision, "
+                "receipt = excluded.receipt, findable = excluded.findable, next_offer = excluded.next_offer",
+                (
+                    offer.number,
+                    self._names.account(case_system),
+                    offer.revision,
+                    receipt.model_dump_json(),
+                    receipt.findable,
+                    micros(receipt.checked_at + OFFER_AGAIN) if again else None,
+                ),
+            )
+            self._refusals.settle("conversation", case_system, offer.conversation.id)
+
+    def _values(self, account: str, case_system: str) -> dict[str, int | None]:
+        known = self._names.account_if_known
+        return {"account": known(account), "case_system": known(case_system), "now": now()}
+
+    def _claim(self, number: int, revision: int, receipt: str | None) -> Offer | None:
+        row = self._db.one(
+            "SELECT c.id, c.revision, a.name, a.kind, t.name FROM conversations c JOIN accounts a ON a.seq = c.account "
+            "JOIN threads t ON t.seq = c.thread WHERE c.seq = ?",
+            (number,),
+        )
+        messages = self._db.read(_MESSAGES, (number,))
+        if row is None or not messages:  # it grew together with another since it was counted
+            return None
+        key, revision, account, kind, thread = row
+        fixed = {id_: turn for _, id_, turn, *_ in messages if turn}
+        loaded = self._load(number, account, thread, messages)
+        made = turns(loaded, fixed)
+        if key is None:
+            key = conversation_id(account, thread, loaded[0].id)
+            self._db.write("UPDATE conversations SET id = ? WHERE seq = ?", (key, number))
+        seqs = {id_: seq for seq, id_, *_ in messages}
+        self._db.write_all(
+            "UPDATE messages SET turn = ? WHERE seq = ?",
+            [(turn.id, seqs[m.id]) for turn in made for m in turn.messages if m.id not in fixed],
+        )
+        conversation = Conversation(id=key, channel=kind, account=account, thread=thread, turns=made)
+        return Offer(number, revision, conversation, Receipt.model_validate_json(receipt) if receipt else None)
+
+    def _load(self, number: int, account: str, thread: str, rows: Sequence[Row]) -> list[Message]:
+        attachments: dict[int, list[Attachment]] = {}
+        for message, *values in self._db.read(_ATTACHMENTS, (number,)):
+            attachments.setdefault(message, []).append(
+                Attachment(
+                    **dict(zip(("name", "source", "media_type", "size", "sha256", "missing"), values, strict=True))
+                )
+            )
+        return [self._message(account, thread, row, tuple(attachments.get(row[0], ()))) for row in rows]
+
+    def _message(self, account: str, thread: str, row: Row, attachments: tuple[Attachment, ...]) -> Message:
+        _, key, _, sent_at, position, direction, sender, kind, text, reply_to, edited, deleted, status, internal = row
+        return Message(
+            account=account,
+            id=key,
+            thread=thread,
+            sent_at=moment(sent_at),
+            position=position,
+            direction=direction,
+            sender=self._participant(sender) if sender else None,
+            kind=kind,
+            text=text,
+            attachments=attachments,
+            reply_to=reply_to,
+            edited_at=moment(edited) if edited else None,
+            deleted_at=moment(deleted) if deleted else None,
+            status=status,
+            internal=bool(internal),
+        )
+
+    def _participant(self, body: str) -> Participant:
+        if body not in self._people:
+            if len(self._people) > _AT_ONCE:
+                self._people.clear()
+            self._people[body] = Participant.model_validate_json(body)
+        return self._people[body]

@@ -1,0 +1,96 @@
+"""Putting messages into conversations, with those the ledger already holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from gemeente_connect.conversations import Span, clusters, nearest
+from gemeente_connect.ledger.database import Database
+
+
+class Placing:
+    """Finds or makes the conversation of each message, inside the transaction that stores it."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def by_own(self, account: int, thread: int, own: str, times: Iterable[int]) -> int:
+        """Give the conversation the channel itself names."""
+        first, last = min(times), max(times)
+        row = self._db.one("SELECT seq FROM conversations WHERE thread = ? AND own = ?", (thread, own))
+        if row is None:
+            return self._new(account, thread, own, first, last)
+        self._stretch(row[0], first, last)
+        return int(row[0])
+
+    def by_gap(self, account: int, thread: int, times: Iterable[int], gap: timedelta) -> Mapping[int, int]:
+        """Give the conversation of each time, by the quiet gaps around it.
+
+        Conversations that were not delivered yet grow together where a message fills their gap. Fixed ones never do:
+        a message between two of them joins the nearest.
+        """
+        silence = round(gap.total_seconds() * 1_000_000)
+        ordered = sorted(set(times))
+        placed: dict[int, int] = {}
+        start = 0
+        for first, last in clusters(ordered, silence):
+            end = start
+            while end < len(ordered) and ordered[end] <= last:
+                end += 1
+            placed |= self._place(account, thread, ordered[start:end], self._around(thread, first, last, silence))
+            start = end
+        return placed
+
+    def _around(self, thread: int, first: int, last: int, silence: int) -> list[Span]:
+        rows = self._db.read(
+            "SELECT seq, first_at, last_at, id IS NOT NULL FROM conversations "
+            "WHERE thread = ? AND own IS NULL AND last_at > ? AND first_at < ? ORDER BY first_at, seq",
+            (thread, first - silence, last + silence),
+        )
+        return [Span(key, begin, end, bool(fixed)) for key, begin, end, fixed in rows]
+
+    def _place(self, account: int, thread: int, times: list[int], around: list[Span]) -> dict[int, int]:
+        fixed = [span for span in around if span.fixed]
+        if fixed:
+            return self._join(times, fixed, [span for span in around if not span.fixed])
+        if not around:
+            return dict.fromkeys(times, self._new(account, thread, None, times[0], times[-1]))
+        kept, *others = around
+        for other in others:
+            self._db.write("UPDATE messages SET conversation = ? WHERE conversation = ?", (kept.key, other.key))
+            self._stretch(kept.key, other.first, other.last)
+            self._remove(other.key)
+        self._stretch(kept.key, times[0], times[-1])
+        return dict.fromkeys(times, kept.key)
+
+    def _join(self, times: list[int], fixed: list[Span], loose: list[Span]) -> dict[int, int]:
+        placed = {time: nearest(time, fixed).key for time in times}
+        for span in loose:
+            rows = self._db.read("SELECT seq, sent_at FROM messages WHERE conversation = ?", (span.key,))
+            moved = [(nearest(sent_at, fixed).key, seq, sent_at) for seq, sent_at in rows]
+            self._db.write_all("UPDATE messages SET conversation = ? WHERE seq = ?", [row[:2] for row in moved])
+            for key, _, sent_at in moved:
+                self._stretch(key, sent_at, sent_at)
+            self._remove(span.key)
+        for time, key in placed.items():
+            self._stretch(key, time, time)
+        return placed
+
+    def _new(self, account: int, thread: int, own: str | None, first: int, last: int) -> int:
+        row = self._db.one(
+            "INSERT INTO conversations (account, thread, own, first_at, last_at) VALUES (?, ?, ?, ?, ?) RETURNING seq",
+            (account, thread, own, first, last),
+        )
+        return int(row[0]) if row else 0
+
+    def _stretch(self, key: int, first: int, last: int) -> None:
+        self._db.write(
+            "UPDATE conversations SET revision = revision + 1, "
+            "first_at = CASE WHEN first_at < ? THEN first_at ELSE ? END, "
+            "last_at = CASE WHEN last_at > ? THEN last_at ELSE ? END WHERE seq = ?",
+            (first, first, last, last, key),
+        )
+
+    def _remove(self, key: int) -> None:
+        self._db.write("DELETE FROM conversations WHERE seq = ?", (key,))

@@ -1,0 +1,138 @@
+"""The tables of the ledger, as numbered steps that are only ever added to.
+
+Written in the SQL that SQLite and PostgreSQL share. Times are microseconds since 1970 in UTC; booleans are 0 or 1.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE accounts (
+        seq INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        read_to TEXT
+    );
+    CREATE TABLE threads (
+        seq INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL REFERENCES accounts,
+        name TEXT NOT NULL,
+        UNIQUE (account, name)
+    );
+    CREATE TABLE participants (
+        seq INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL REFERENCES accounts,
+        id TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (account, id)
+    );
+    CREATE TABLE conversations (
+        seq INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL REFERENCES accounts,
+        thread INTEGER NOT NULL REFERENCES threads,
+        own TEXT,                              -- the channel's own id, where it knows conversations
+        id TEXT UNIQUE,                        -- ours, from the first delivery on
+        first_at BIGINT NOT NULL,
+        last_at BIGINT NOT NULL,
+        revision INTEGER NOT NULL DEFAULT 1    -- grows with every change of what is shown
+    );
+    CREATE INDEX conversations_by_time ON conversations (thread, last_at);
+    CREATE INDEX conversations_by_account ON conversations (account, first_at);
+    CREATE TABLE messages (
+        seq INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL REFERENCES accounts,
+        id TEXT NOT NULL,
+        thread INTEGER NOT NULL REFERENCES threads,
+        conversation INTEGER REFERENCES conversations,    -- NULL: a line by the channel itself
+        turn TEXT,                                        -- NULL: not delivered yet
+        sent_at BIGINT NOT NULL,
+        position INTEGER NOT NULL,
+        direction TEXT,
+        sender INTEGER REFERENCES participants,
+        kind TEXT NOT NULL,
+        text TEXT NOT NULL,
+        reply_to TEXT,
+        edited_at BIGINT,
+        deleted_at BIGINT,
+        status TEXT,
+        internal INTEGER NOT NULL,
+        UNIQUE (account, id)
+    );
+    CREATE INDEX messages_by_conversation ON messages (conversation);
+    CREATE INDEX messages_by_time ON messages (thread, sent_at);
+    CREATE TABLE aliases (
+        account INTEGER NOT NULL REFERENCES accounts,
+        alias TEXT NOT NULL,
+        message INTEGER NOT NULL REFERENCES messages,
+        PRIMARY KEY (account, alias)
+    );
+    CREATE TABLE earlier_texts (
+        message INTEGER NOT NULL REFERENCES messages,
+        text TEXT NOT NULL,
+        until BIGINT NOT NULL,
+        PRIMARY KEY (message, until)
+    );
+    CREATE TABLE reactions (
+        message INTEGER NOT NULL REFERENCES messages,
+        sender INTEGER NOT NULL REFERENCES participants,
+        emoji TEXT NOT NULL,
+        at BIGINT NOT NULL,
+        PRIMARY KEY (message, sender)
+    );
+    CREATE TABLE attachments (
+        message INTEGER NOT NULL REFERENCES messages,
+        number INTEGER NOT NULL,
+        account INTEGER NOT NULL REFERENCES accounts,
+        name TEXT,
+        source TEXT,
+        media_type TEXT,
+        size BIGINT,
+        sha256 TEXT,
+        missing TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        not_before BIGINT NOT NULL DEFAULT 0,
+        PRIMARY KEY (message, number)
+    );
+    CREATE INDEX attachments_to_fetch ON attachments (account, not_before) WHERE source IS NOT NULL AND sha256 IS NULL;
+    CREATE TABLE parked_changes (
+        seq INTEGER PRIMARY KEY,
+        account INTEGER NOT NULL REFERENCES accounts,
+        target TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (account, target, body)
+    );
+    CREATE TABLE deliveries (
+        conversation INTEGER NOT NULL REFERENCES conversations,
+        case_system INTEGER NOT NULL REFERENCES accounts,
+        revision INTEGER NOT NULL,
+        receipt TEXT NOT NULL,
+        findable TEXT NOT NULL,
+        next_offer BIGINT,                     -- NULL: only when the conversation changes
+        PRIMARY KEY (conversation, case_system)
+    );
+    CREATE TABLE steps (
+        case_system INTEGER NOT NULL REFERENCES accounts,
+        conversation INTEGER NOT NULL,         -- 0: a thing of the case system itself
+        name TEXT NOT NULL,
+        begun_at BIGINT NOT NULL,
+        result TEXT,                           -- NULL: begun, and in doubt
+        PRIMARY KEY (case_system, conversation, name)
+    );
+    CREATE TABLE refusals (
+        seq INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,                    -- conversation, unreadable, change, attachment
+        account INTEGER NOT NULL REFERENCES accounts,
+        key TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        name TEXT,
+        raw BLOB,
+        revision INTEGER NOT NULL DEFAULT 0,   -- of the conversation, when it was refused
+        attempts INTEGER NOT NULL DEFAULT 1,
+        first_at BIGINT NOT NULL,
+        last_at BIGINT NOT NULL,
+        not_before BIGINT NOT NULL,
+        dropped INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (kind, account, key)
+    );
+    """,
+)

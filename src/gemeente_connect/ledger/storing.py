@@ -1,0 +1,183 @@
+"""Storing a page of a channel: messages, changes, what was unreadable, and the cursor, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from gemeente_connect.contracts import Page
+from gemeente_connect.ledger.changing import ANY_CHANGE, Changing
+from gemeente_connect.ledger.database import Database, Row
+from gemeente_connect.ledger.names import Names, micros
+from gemeente_connect.ledger.placing import Placing
+from gemeente_connect.ledger.refusals import Refusals
+from gemeente_connect.models import Attachment, Deleted, Edited, Message
+
+_KNOWN = "SELECT id, seq, text FROM messages WHERE account = ? AND id IN ({})"
+_KNOWN_BY_ALIAS = (
+    "SELECT a.alias, m.seq, m.text FROM aliases a JOIN messages m ON m.seq = a.message "
+    "WHERE a.account = ? AND a.alias IN ({})"
+)
+_INSERT = (
+    "INSERT INTO messages (account, id, thread, conversation, sent_at, position, direction, sender, kind, text, "
+    "reply_to, edited_at, deleted_at, status, internal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_ALIAS = (
+    "INSERT INTO aliases (account, alias, message) SELECT ?, ?, seq FROM messages WHERE account = ? AND id = ? "
+    "ON CONFLICT (account, alias) DO NOTHING"
+)
+_INSERT_ATTACHMENT = (
+    "INSERT INTO attachments (message, number, account, name, source, media_type, size, sha256, missing)"
+    " SELECT seq, ?, ?, ?, ?, ?, ?, ?, ? FROM messages WHERE account = ? AND id = ?"
+)
+_AT_ONCE = 500  # values in one IN list: SQLite and PostgreSQL both take more, and gain nothing by it
+
+
+@dataclass(slots=True)
+class Stored:
+    """What a page brought."""
+
+    new: int = 0
+    """Messages that were not known."""
+    known: int = 0
+    """Messages that were known and had not changed."""
+    changed: int = 0
+    """Messages that were edited, deleted, or got an attachment or a status."""
+    refused: list[str] = field(default_factory=list)
+    """Keys of what was refused for the first time."""
+
+
+class Storing:
+    """Stores pages. Seeing a message again changes nothing, or updates it when it changed."""
+
+    def __init__(self, database: Database, names: Names, refusals: Refusals) -> None:
+        self._db = database
+        self._names = names
+        self._refusals = refusals
+        self._placing = Placing(database)
+        self._changing = Changing(database, names, refusals)
+
+    def store(self, account: str, kind: str, page: Page, gap: timedelta) -> Stored:
+        """Store a page and its cursor, or nothing of it."""
+        stored = Stored()
+        try:
+            with self._db.transaction():
+                number = self._names.account(account, kind)
+                self._messages(kind, page.messages, gap, stored)
+                self._changes(kind, page, gap, stored)
+                for item in page.unreadable:
+                    if self._refusals.add("unreadable", account, item.id, item.reason, name=item.name, raw=item.raw):
+                        stored.refused.append(item.id)
+                for key in page.readable:
+                    self._refusals.settle("unreadable", account, key)
+                self._db.write("UPDATE accounts SET read_to = ? WHERE seq = ?", (page.cursor, number))
+        except BaseException:
+            self._names.forget()  # numbers that were given inside may have been taken back
+            raise
+        return stored
+
+    def _messages(self, kind: str, messages: Sequence[Message], gap: timedelta, stored: Stored) -> None:
+        by_account: dict[str, list[Message]] = {}
+        for message in messages:
+            by_account.setdefault(message.account, []).append(message)
+        for name, its in by_account.items():
+            account = self._names.account(name, kind)
+            known = self.known(account, (key for m in its for key in (m.id, *m.aliases)))
+            fresh: dict[str, Message] = {}
+            again: list[tuple[int, Message]] = []
+            for message in its:
+                row = known.get(message.id) or next((known[a] for a in message.aliases if a in known), None)
+                if row is None:
+                    fresh.setdefault(message.id, message)
+                elif row[2] == message.text and not message.attachments and not message.status:
+                    stored.known += 1
+                else:
+                    again.append((row[1], message))
+            self._insert(account, list(fresh.values()), gap)
+            stored.new += len(fresh)
+            for seq, message in again:
+                changed = self._changing.see_again(seq, message)
+                stored.changed += changed
+                stored.known += not changed
+            self._unpark(account, fresh, stored)
+
+    def known(self, account: int, ids: Iterable[str]) -> dict[str, Row]:
+        """Give `(id, seq, text)` of the messages the ledger holds, by the id or alias they were asked for with."""
+        asked = list(dict.fromkeys(ids))
+        rows: list[Row] = []
+        for start in range(0, len(asked), _AT_ONCE):
+            part = asked[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            rows += self._db.read(_KNOWN.format(marks), (account, *part))
+            if len(rows) < start + len(part):
+                rows += self._db.read(_KNOWN_BY_ALIAS.format(marks), (account, *part))
+        return {row[0]: row for row in rows}
+
+    def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
+        conversations = self._conversations(account, messages, gap)
+        self._db.write_all(_INSERT, [self._row(account, m, conversations.get(m.id)) for m in messages])
+        aliases = [(account, alias, account, m.id) for m in messages for alias in m.aliases]
+        if aliases:
+            self._db.write_all(_INSERT_ALIAS, aliases)
+        attachments = [
+            (number, account, *_attachment(a), account, m.id)
+            for m in messages
+            for number, a in enumerate(m.attachments)
+        ]
+        if attachments:
+            self._db.write_all(_INSERT_ATTACHMENT, attachments)
+
+    def _row(self, account: int, m: Message, conversation: int | None) -> Row:
+        return (
+            account, m.id, self._names.thread(account, m.thread), conversation, micros(m.sent_at), m.position,
+            m.direction, self._names.participant(account, m.sender) if m.sender else None, m.kind, m.text, m.reply_to,
+            micros(m.edited_at) if m.edited_at else None, micros(m.deleted_at) if m.deleted_at else None, m.status,
+            int(m.internal),
+        )  # fmt: skip
+
+    def _conversations(self, account: int, messages: Sequence[Message], gap: timedelta) -> dict[str, int]:
+        groups: dict[tuple[str, str | None], list[tuple[int, str]]] = {}
+        for message in messages:
+            if message.direction is not None:  # a line by the channel itself belongs to no conversation
+                key = (message.thread, message.conversation)
+                groups.setdefault(key, []).append((micros(message.sent_at), message.id))
+        placed: dict[str, int] = {}
+        for (name, own), its in groups.items():
+            thread = self._names.thread(account, name)
+            if own is not None:
+                placed |= dict.fromkeys(
+                    (i for _, i in its), self._placing.by_own(account, thread, own, [t for t, _ in its])
+                )
+            else:
+                by_time = self._placing.by_gap(account, thread, (time for time, _ in its), gap)
+                placed |= {message: by_time[time] for time, message in its}
+        return placed
+
+    def _changes(self, kind: str, page: Page, gap: timedelta, stored: Stored) -> None:
+        for change in page.changes:
+            name = change.message.account if isinstance(change, Edited | Deleted) else change.account
+            account = self._names.account(name, kind)
+            outcome = self._changing.apply(account, change)
+            if isinstance(outcome, Message):
+                self._insert(account, [outcome], gap)
+                stored.new += 1
+                self._unpark(account, [outcome.id, *outcome.aliases], stored)
+            else:
+                stored.changed += outcome == "changed"
+                stored.known += outcome == "known"
+                if outcome == "refused" and isinstance(change, Edited | Deleted):
+                    stored.refused.append(change.message.id)
+
+    def retry_change(self, account: str, key: str, body: bytes) -> None:
+        """Try a refused change again; where it can be applied now, the refusal goes away."""
+        if self._changing.apply(self._names.account(account), ANY_CHANGE.validate_json(body)) == "changed":
+            self._refusals.settle("change", account, key)
+
+    def _unpark(self, account: int, ids: Iterable[str], stored: Stored) -> None:
+        for change in self._changing.parked(account, ids):
+            stored.changed += self._changing.apply(account, change) == "changed"
+
+
+def _attachment(a: Attachment) -> Row:
+    return a.name, a.source, a.media_type, a.size, a.sha256, a.missing
