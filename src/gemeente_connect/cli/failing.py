@@ -1,0 +1,28 @@
+"""An error as one line, without a traceback and without personal data."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from gemeente_connect.cli.documents import Failure, describe
+from gemeente_connect.cli.drawing import say_json, warn
+from gemeente_connect.cli.options import Wishes
+from gemeente_connect.cli.outcome import Outcome, blame, of_error
+from gemeente_connect.errors import GemeenteConnectError
+
+
+def failed(error: Exception, wishes: Wishes) -> Outcome:
+    """Tell what ended a command, and give its exit code."""
+    if isinstance(error, GemeenteConnectError):
+        told = describe(error)
+    else:
+        message = f"a bug in gemeente-connect: {blame(error)}. Report it; --debug shows more, also personal data"
+        told = {"type": type(error).__name__, "message": message}
+    if wishes.debug:
+        traceback.print_exception(error, file=sys.stderr)
+    warn(f"error: {told['message']}")
+    outcome = of_error(error)
+    if wishes.form == "json":
+        say_json(Failure(error=told, exit_code=outcome))
+    return outcome

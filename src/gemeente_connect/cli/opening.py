@@ -1,0 +1,129 @@
+"""From the configuration to what is open: syncs by name, plugins, the ledger, connectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
+
+from gemeente_connect.cli.drawing import warn
+from gemeente_connect.cli.options import Wishes
+from gemeente_connect.cli.outcome import blame
+from gemeente_connect.config import Config, SyncEntry
+from gemeente_connect.config import load as load_config
+from gemeente_connect.contracts import CaseSystem, Channel
+from gemeente_connect.errors import ConfigError, GemeenteConnectError, PluginError
+from gemeente_connect.ledger import Ledger
+from gemeente_connect.plugins import Plugins, discover
+from gemeente_connect.sync import Start
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+ClosableT = TypeVar("ClosableT", bound=_Closable)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A sync that was asked for."""
+
+    name: str
+    entry: SyncEntry
+    start: Start | None
+    """None: it has none, and nothing will be delivered."""
+
+
+def load(wishes: Wishes) -> Config:
+    """Read the configuration."""
+    return load_config(wishes.config)
+
+
+def jobs(config: Config, wishes: Wishes, names: Sequence[str], *, everything: bool, delivers: bool) -> list[Job]:
+    """Choose the syncs that are named, or all. Raises ConfigError where one to deliver has no start."""
+    if not config.syncs:
+        message = f"{wishes.config} has no syncs: add a table [syncs.NAME] with `channel`, `case_system` and `start`"
+        raise ConfigError(message)
+    chosen = {name: config.sync(name) for name in names or config.syncs}
+    if not delivers:
+        return [Job(name, entry, None) for name, entry in chosen.items()]
+    return [Job(name, entry, _start(name, entry, everything=everything)) for name, entry in chosen.items()]
+
+
+def _start(name: str, entry: SyncEntry, *, everything: bool) -> Start:
+    if entry.start:
+        return entry.start
+    if everything:
+        return "all"
+    message = (
+        f"the sync {name!r} has no start: set `start = DATE` (such as 2026-01-01) in [syncs.{name}] to deliver "
+        "conversations from that day on, or say --all to deliver everything there is"
+    )
+    raise ConfigError(message)
+
+
+def installed(used: Iterable[str] = ()) -> Plugins:
+    """Discover the plugins. A broken one is a warning, unless it is used: then using it is the error."""
+    plugins = discover()
+    needed = set(used)
+    for broken in plugins.broken:
+        if broken.plugin not in needed:
+            warn(f"warning: the plugin {broken.plugin!r} of {broken.distribution} is broken: {broken.reason}")
+    return plugins
+
+
+def used_plugins(config: Config, chosen: Iterable[Job]) -> set[str]:
+    """Name the plugins that syncs need."""
+    return {
+        plugin
+        for job in chosen
+        for plugin in (config.channels[job.entry.channel].plugin, config.case_systems[job.entry.case_system].plugin)
+    }
+
+
+def existing_ledger(config: Config) -> Ledger:
+    """Open the ledger, where there is one. Raises ConfigError where there is none."""
+    if not config.ledger.exists():
+        message = f"there is no ledger {config.ledger} yet: `gemeente-connect sync` or `collect` makes it"
+        raise ConfigError(message)
+    return Ledger(config.ledger)
+
+
+@contextmanager
+def guarded(what: str) -> Iterator[None]:
+    """Make a PluginError of whatever a plugin raises that is not one of ours."""
+    try:
+        yield
+    except GemeenteConnectError:
+        raise
+    except Exception as error:
+        message = f"the plugin of {what} failed with {blame(error)}: report it to its maker"
+        raise PluginError(message) from error
+
+
+@contextmanager
+def open_channel(config: Config, plugins: Plugins, name: str) -> Iterator[Channel]:
+    """Open a channel by name, and close it."""
+    with _opened(f"the channel {name!r}", partial(config.open_channel, name, plugins)) as channel:
+        yield channel
+
+
+@contextmanager
+def open_case_system(config: Config, plugins: Plugins, name: str) -> Iterator[CaseSystem]:
+    """Open a case system by name, and close it."""
+    with _opened(f"the case system {name!r}", partial(config.open_case_system, name, plugins)) as case_system:
+        yield case_system
+
+
+@contextmanager
+def _opened(what: str, connect: Callable[[], ClosableT]) -> Iterator[ClosableT]:
+    with guarded(what):
+        thing = connect()
+    try:
+        yield thing
+    finally:
+        with guarded(what):
+            thing.close()
