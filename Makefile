@@ -29,15 +29,15 @@ $(VENV)/dev.done: requirements/dev.txt $(VENV)/run.done
 	touch $@
 
 demo: $(VENV)/run.done
-	rm -rf $(DEMO)/state
-	mkdir -p $(DEMO)/state
-	$(BIN)/mijn-loket residents import $(DEMO)/residents.csv --database $(DEMO)/state/loket.sqlite
-	$(BIN)/gemeente-connect --config $(DEMO)/gemeente-connect.toml sync
+	@rm -rf $(DEMO)/state
+	@mkdir -p $(DEMO)/state
+	@$(BIN)/mijn-loket residents import $(DEMO)/residents.csv --database $(DEMO)/state/loket.sqlite
+	@$(BIN)/gemeente-connect --config $(DEMO)/gemeente-connect.toml sync
 	@echo
 	@echo "The conversations are in Mijn Loket now. Open the page with: make loket"
 
 loket: $(VENV)/run.done
-	$(BIN)/mijn-loket serve --demo --database $(DEMO)/state/loket.sqlite
+	@$(BIN)/mijn-loket serve --demo --municipality Waterveen --database $(DEMO)/state/loket.sqlite
 
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest

@@ -3,7 +3,17 @@
 import json
 from collections.abc import Iterable, Iterator
 
-from gemeente_connect import Attachment, Channel, Connector, Identity, Message, Page, Participant, RejectedError, hookimpl
+from gemeente_connect import (
+    Attachment,
+    Channel,
+    Connector,
+    Identity,
+    Message,
+    Page,
+    Participant,
+    RejectedError,
+    hookimpl,
+)
 from gemeente_connect.contracts import ChannelConnector, Cursor, LocalPath, Settings, Unreadable
 from gemeente_connect.timestamps import parse_timestamp
 
