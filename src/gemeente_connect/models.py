@@ -4,8 +4,6 @@ What a model can refuse, no plugin can get wrong: unknown fields, empty ids, tim
 order. Validation errors and `repr` never show a personal value.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
@@ -15,7 +13,6 @@ from operator import attrgetter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
-from pydantic.json_schema import models_json_schema
 
 from gemeente_connect.privacy import Personal, pseudonym
 
@@ -200,8 +197,8 @@ class Conversation(Model):
 
     @cached_property
     def participants(self) -> tuple[Participant, ...]:
-        """Everybody who wrote, in order of appearance."""
-        return tuple({m.sender.id: m.sender for m in reversed(self.messages) if m.sender}.values())[::-1]
+        """Everybody who wrote, in order of appearance, as they were when they wrote last."""
+        return tuple({m.sender.id: m.sender for m in self.messages if m.sender}.values())
 
     @property
     def residents(self) -> tuple[Participant, ...]:
@@ -283,6 +280,8 @@ Change = Annotated[Edited | Deleted | Reacted | StatusChanged | IdentityChanged,
 
 def json_schema() -> str:
     """Describe the models as JSON Schema (2020-12), the way they are published for other languages."""
+    from pydantic.json_schema import models_json_schema  # only who publishes needs it
+
     published: list[type[BaseModel]] = [Conversation, Message, Edited, Deleted, Reacted, StatusChanged, IdentityChanged]
     _, schema = models_json_schema([(model, "validation") for model in published], title="gemeente_connect models")
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}

@@ -76,12 +76,12 @@ def discover() -> Plugins:
             channels.setdefault(channel.name, []).append((_distribution(entry), channel))
         for case_system in found_case_systems:
             case_systems.setdefault(case_system.name, []).append((_distribution(entry), case_system))
-    claims: dict[str, list[tuple[str, Any]]] = {**channels, **case_systems}
-    broken += [_claimed_twice(name, made) for name, made in claims.items() if len(made) > 1]
+    claims: list[tuple[str, list[tuple[str, Any]]]] = [*channels.items(), *case_systems.items()]
+    broken += [_claimed_twice(name, made) for name, made in claims if len(made) > 1]
     return Plugins(
         channels=_single(channels),
         case_systems=_single(case_systems),
-        distributions={name: made[0][0] for name, made in claims.items()},
+        distributions={name: made[0][0] for name, made in claims},
         broken=tuple(broken),
     )
 
