@@ -1,0 +1,162 @@
+"""What a resident sees of a conversation: its subject, its turns, and what of it cannot be shown.
+
+Pure functions from the models to the rows of the database. Notes between employees are left out here, so they never
+reach the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, fields
+from typing import Any, Final
+
+from gemeente_connect.models import Attachment, Conversation, Message, Turn
+from gemeente_connect_loket.finding import Claim, claim
+from gemeente_connect_loket.store import as_text
+
+SUBJECT_LENGTH: Final = 80
+_FORM: Final = 1  # counts up when the rows change, so that every record is written again
+
+_LABELS: Final = {
+    "whatsapp": "WhatsApp",
+    "email": "E-mail",
+    "telefoon": "Telefoon",
+    "post": "Post",
+    "balie": "Balie",
+    "sms": "Sms",
+    "facebook": "Facebook",
+    "messenger": "Messenger",
+    "instagram": "Instagram",
+    "x": "X",
+    "chat": "Chat",
+    "webformulier": "Webformulier",
+}
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Content:
+    """The rows of one record, each without the number of the record."""
+
+    channel: str
+    subject: str
+    answered: bool
+    started_at: str | None
+    last_at: str | None
+    claim: Claim
+    turns: list[Row]
+    """Position, id, direction."""
+    messages: list[Row]
+    """Turn, position, id, sent_at, kind, text, edited, deleted."""
+    attachments: list[Row]
+    """Turn, message, position, name, media type, size, sha256, missing."""
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever something changes that is shown, or that decides who sees it."""
+        rows = json.dumps([_FORM, *(getattr(self, field.name) for field in fields(self))], default=astuple)
+        return hashlib.blake2b(rows.encode(), digest_size=16).hexdigest()
+
+    @property
+    def files(self) -> set[str]:
+        """The digests of the attachments that are to be copied."""
+        return {row[6] for row in self.attachments if row[6]}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the record cannot show, in closed terms."""
+        return tuple(sorted({f"attachment-{row[7]}" for row in self.attachments if row[7]}))
+
+
+def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -> Content:
+    """Take from a conversation what a resident sees.
+
+    `lost`: digests of attachments whose content is announced but cannot be read now.
+    """
+    turns = shown(conversation)
+    messages = [message for turn in turns for message in turn.messages]
+    times = sorted(as_text(message.sent_at) for message in messages)
+    return Content(
+        channel=conversation.channel,
+        subject=_subject(conversation, turns),
+        answered=bool(turns) and turns[-1].direction == "out",
+        started_at=times[0] if times else None,
+        last_at=times[-1] if times else None,
+        claim=claim(message for message in messages if message.direction == "in"),
+        turns=[(number, turn.id, turn.direction) for number, turn in enumerate(turns)],
+        messages=[
+            (number, position, *_message_row(message))
+            for number, turn in enumerate(turns)
+            for position, message in enumerate(turn.messages)
+        ],
+        attachments=list(_attachment_rows(turns, lost)),
+    )
+
+
+def shown(conversation: Conversation) -> list[Turn]:
+    """Leave out the notes between employees."""
+    return [turn for turn in conversation.turns if not turn.internal]
+
+
+def channel_label(channel: str) -> str:
+    """Name a channel the way residents know it."""
+    return _LABELS.get(channel, channel[:1].upper() + channel[1:])
+
+
+def _message_row(message: Message) -> Row:
+    deleted = message.deleted_at is not None
+    text = "" if deleted else _storable(message.text)
+    edited = message.edited_at is not None and not deleted
+    return message.id, as_text(message.sent_at), message.kind, text, int(edited), int(deleted)
+
+
+def _attachment_rows(turns: Iterable[Turn], lost: frozenset[str]) -> Iterator[Row]:
+    for number, turn in enumerate(turns):
+        for position, message in enumerate(turn.messages):
+            if message.deleted_at is None:
+                for ordinal, attachment in enumerate(message.attachments):
+                    yield number, position, ordinal, *_attachment_row(attachment, lost)
+
+
+def _attachment_row(attachment: Attachment, lost: frozenset[str]) -> Row:
+    sha256 = None if attachment.sha256 in lost else attachment.sha256
+    missing = None if sha256 else "failed" if attachment.sha256 else attachment.missing or "not-yet"
+    name = attachment.name and _storable(attachment.name)
+    return name, attachment.media_type, attachment.size, sha256, missing
+
+
+def _storable(text: str) -> str:
+    """Replace half characters (lone surrogates): they have no UTF-8, so no database takes them."""
+    return text.encode("utf-8", "replace").decode()
+
+
+# ---- subject ---------------------------------------------------------------------------------------------------------
+
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
+_GREETING_WORDS: Final = 2  # "Goedemorgen!", "Hallo allemaal,": says nothing about the question
+
+
+def _subject(conversation: Conversation, turns: Iterable[Turn]) -> str:
+    if conversation.subject and conversation.subject.strip():
+        return _cut(conversation.subject)
+    for turn in turns:
+        if turn.direction == "in":
+            texts = (message.text for message in turn.messages if message.deleted_at is None)
+            sentences = [each for text in texts for each in _SENTENCE_END.split(text.strip()) if each.strip()]
+            if sentences:
+                telling = (each for each in sentences if len(each.split()) > _GREETING_WORDS)
+                return _cut(next(telling, sentences[0]))
+    return f"Vraag via {channel_label(conversation.channel)}"
+
+
+def _cut(text: str) -> str:
+    """Make it one line of at most SUBJECT_LENGTH characters, cut between words."""
+    line = " ".join(_storable(text).split())
+    if len(line) <= SUBJECT_LENGTH:
+        return line
+    head, space, _ = line[:SUBJECT_LENGTH].rpartition(" ")
+    return (head if space else line[: SUBJECT_LENGTH - 1]).rstrip(" ,;:.-") + "…"
