@@ -224,3 +224,9 @@ def test_every_model_in_the_schema_says_what_it_is_for() -> None:
     schema = json.loads(json_schema())
     assert {"Conversation", "Message", "Turn", "Participant", "Identity", "Attachment"} <= set(schema["$defs"])
     assert all(model.get("description") for name, model in schema["$defs"].items() if "properties" in model)
+
+
+def test_half_an_emoji_is_refused_before_it_reaches_a_database_that_cannot_hold_it() -> None:
+    with pytest.raises(ValidationError) as caught:
+        message(text="kapot \ud83d")
+    assert "kapot" not in str(caught.value)

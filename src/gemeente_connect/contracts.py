@@ -4,11 +4,10 @@ Two protocols with few methods and no base class. What a plugin can do beyond th
 tested with `isinstance`.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Generic, Literal, NewType, Protocol, TypeVar, runtime_checkable
@@ -81,7 +80,10 @@ class Channel(Protocol):
         """
 
     def download(self, attachment: Attachment) -> Iterator[bytes]:
-        """Yield the content of an attachment whose `source` is not None. `RejectedError`: it can never be had."""
+        """Yield the content of an attachment whose `source` is not None. `RejectedError`: it can never be had.
+
+        Called between the pages, and in later runs.
+        """
 
     def close(self) -> None:
         """Let go of connections and files."""
@@ -141,8 +143,11 @@ class Steps(Protocol):
 class Files(Protocol):
     """The attachments that are kept, for reading."""
 
+    def __contains__(self, sha256: object) -> bool:
+        """Tell whether a content is here. One that is not was lost: leave it out, and name it in `missing`."""
+
     def open(self, sha256: str) -> BinaryIO:
-        """Open the content of an attachment that has a `sha256`."""
+        """Open the content of an attachment that has a `sha256`. Raises StorageError when it cannot be read."""
 
 
 @runtime_checkable
@@ -164,6 +169,15 @@ class CaseSystem(Protocol):
 
 
 # ---- further abilities -----------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Prompt(Protocol):
+    """A case system that knows how long a request that was sent to it can still take effect."""
+
+    lands_within: timedelta
+    """A step in doubt that is not found is made again after this time. Zero: at once, since the case system enforces a
+    key and making it twice makes it once. Case systems that do not say so are given five minutes."""
 
 
 class Finding(Model):

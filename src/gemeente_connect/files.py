@@ -188,8 +188,11 @@ def _sync(folder: Path) -> None:
 
 class _Remote:
     def __init__(self, url: str, name: str) -> None:
-        import fsspec
-
+        try:
+            import fsspec
+        except ImportError:
+            message = f'the attachment store {name} needs fsspec: pip install "gemeente-connect[remote]"'
+            raise ConfigError(message) from None
         try:
             self._files, root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:  # they name the package that is needed, or the protocols there are

@@ -17,6 +17,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from gemeente_connect.privacy import Personal, pseudonym
 
 NonEmpty = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(max_length=10_000_000)]
+"""Any text. The bound also makes sure that it can be stored: half an emoji (a lone surrogate) cannot."""
 Direction = Literal["in", "out"]
 """`in`: written by a resident; `out`: written on behalf of the municipality."""
 MessageKind = Literal[
@@ -77,7 +79,7 @@ class Participant(Model):
 
     id: Annotated[str, Field(min_length=1), Personal("address")]
     """What tells this participant from the others of the thread, and stays the same from one collect to the next."""
-    name: Annotated[str | None, Personal("name")] = None
+    name: Annotated[Text | None, Personal("name")] = None
     identities: tuple[Identity, ...] = ()
     employee: bool = False
     """True for whoever writes on behalf of the municipality."""
@@ -86,8 +88,8 @@ class Participant(Model):
 class Attachment(Model):
     """A file that came with a message, or the mention of one."""
 
-    name: Annotated[str | None, Personal("file")] = None
-    source: Annotated[str | None, Personal("file")] = None
+    name: Annotated[Text | None, Personal("file")] = None
+    source: Annotated[Text | None, Personal("file")] = None
     """What the channel needs to download it; None: the channel cannot give it."""
     media_type: str | None = None
     """Such as `image/jpeg`. Judged from the content once that is kept; before, what the channel says."""
@@ -114,7 +116,7 @@ class Message(Model):
     direction: Direction | None = None
     sender: Participant | None = None
     kind: MessageKind = "text"
-    text: Annotated[str, Personal("text")] = ""
+    text: Annotated[Text, Personal("text")] = ""
     """Always readable, also for a location or a kind this library does not know."""
     attachments: tuple[Attachment, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -176,7 +178,7 @@ class Conversation(Model):
     """The kind of channel as residents know it: `whatsapp`, `email`, `telefoon`."""
     account: NonEmpty
     thread: Annotated[str, Field(min_length=1), Personal("address")]
-    subject: Annotated[str | None, Personal("text")] = None
+    subject: Annotated[Text | None, Personal("text")] = None
     """None: the source has none; a case system may take the first sentence."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
     references: tuple[Reference, ...] = ()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 from zoneinfo import ZoneInfo
 
-from gemeente_connect.contracts import CaseSystem, Channel, Files, Findable, Page, Plan, Plans, Receipt
+from gemeente_connect.contracts import CaseSystem, Channel, Files, Findable, Page, Plan, Plans, Prompt, Receipt, Refs
 from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.errors import (
     AuthError,
@@ -24,8 +24,8 @@ from gemeente_connect.errors import (
     StorageError,
     TemporaryError,
 )
-from gemeente_connect.ledger import Ledger, Offer
-from gemeente_connect.models import Deleted, Edited
+from gemeente_connect.ledger import LANDS_WITHIN, Ledger, Offer
+from gemeente_connect.models import Change, Deleted, Edited, IdentityChanged
 
 Start = date | Literal["all"]
 """The day from which conversations are delivered, judged by their first message, in Dutch time; or `"all"`, said aloud,
@@ -48,9 +48,20 @@ class Keeps(Files, Protocol):
 class Kept(Protocol):
     """What the attachment store tells of a content."""
 
-    sha256: str
-    size: int
-    media_type: str
+    @property
+    def sha256(self) -> str:
+        """The name it is opened by."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """Judged from the content."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,8 @@ def collect(
     """
     report = report if report is not None else Report()
     skipped = set(skip)
+    if files is not None:
+        _fetch(channel, ledger, files, report)  # what is left from earlier runs
     for page in _pages(channel, ledger):
         kept = _without(page, skipped, report)
         stored = ledger.store(channel.account, channel.kind, kept, quiet_gap)
@@ -131,9 +144,9 @@ def collect(
         reasons = {item.id: item.reason for item in page.unreadable}
         several = "an edited or deleted message could be one of several"
         report.refused |= {key: reasons.get(key, several) for key in stored.refused}
+        if files is not None and (kept.messages or kept.changes):
+            _fetch(channel, ledger, files, report)
         watch("collect", report.new + report.known + report.changed, None)
-    if files is not None:
-        _fetch(channel, ledger, files, report)
     return report
 
 
@@ -142,8 +155,8 @@ def _pages(channel: Channel, ledger: Ledger) -> Iterator[Page]:
         yield from channel.pages(ledger.cursor(channel.account))
     except GemeenteConnectError:
         raise
-    except Exception as error:
-        raise PluginError(_bug(channel.account, error)) from error
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+        raise PluginError(_bug(channel.account, error)) from None  # its message may hold personal data
 
 
 def _bug(account: str, error: Exception) -> str:
@@ -159,12 +172,21 @@ def _without(page: Page, skipped: set[str], report: Report) -> Page:
     """Take out the threads that are skipped."""
     if not skipped:
         return page
-    threads = skipped | {thread for thread, name in page.thread_names.items() if name in skipped}
-    messages = tuple(m for m in page.messages if m.thread not in threads)
+    skipped |= {thread for thread, name in page.thread_names.items() if name in skipped}  # also for the next pages
+    messages = tuple(m for m in page.messages if m.thread not in skipped)
     report.skipped += len(page.messages) - len(messages)
-    changes = tuple(c for c in page.changes if not (isinstance(c, Edited | Deleted) and c.message.thread in threads))
-    unreadable = tuple(u for u in page.unreadable if u.thread not in threads)
+    gone = {m.id for m in page.messages if m.thread in skipped}
+    changes = tuple(c for c in page.changes if not _concerns(c, skipped, gone))
+    unreadable = tuple(u for u in page.unreadable if u.thread not in skipped)
     return page.model_copy(update={"messages": messages, "changes": changes, "unreadable": unreadable})
+
+
+def _concerns(change: Change, threads: set[str], messages: set[str]) -> bool:
+    if isinstance(change, Edited | Deleted):
+        return change.message.thread in threads
+    if isinstance(change, IdentityChanged):
+        return change.thread in threads
+    return change.target in messages  # of other messages nobody knows the thread
 
 
 def _fetch(channel: Channel, ledger: Ledger, files: Keeps, report: Report) -> None:
@@ -184,6 +206,9 @@ def _fetch(channel: Channel, ledger: Ledger, files: Keeps, report: Report) -> No
 
 class _NoFiles:
     """Stands in where there is no attachment store: no attachment has content, so nothing is opened."""
+
+    def __contains__(self, sha256: object) -> bool:
+        return False
 
     def open(self, sha256: str) -> BinaryIO:
         message = "this run has no attachment store: give `files` to open what is kept"
@@ -224,9 +249,8 @@ def _deliver_one(
 ) -> GemeenteConnectError | None:
     """Deliver one conversation. Gives the error that concerns more than this conversation."""
     key = offer.conversation.id
-    lands_within: timedelta | None = getattr(case_system, "lands_within", None)
-    extra = {} if lands_within is None else {"lands_within": lands_within}
-    steps = ledger.steps(offer, case_system.account, **extra)
+    lands_within = case_system.lands_within if isinstance(case_system, Prompt) else LANDS_WITHIN
+    steps = ledger.steps(offer, case_system.account, lands_within)
     try:
         receipt = case_system.deliver(offer.conversation, steps, files)
     except TemporaryError as error:
@@ -254,13 +278,15 @@ def sync(
     quiet_gap: timedelta = QUIET_GAP,
     skip: Collection[str] = (),
     watch: Watch = _unwatched,
+    report: Report | None = None,
 ) -> Report:
     """Collect, then deliver.
 
     Where collecting ends early, what was collected is still delivered. Look at `report.errors`: this function raises
-    only what makes going on useless (StorageError).
+    only what makes going on useless (StorageError); a `report` that was given then says what was done before.
     """
-    report = Report()
+    report = report if report is not None else Report()
+    _moment(start)  # a wrong one is told before anything is done
     try:
         collect(channel, ledger, files=files, quiet_gap=quiet_gap, skip=skip, watch=watch, report=report)
     except StorageError:
@@ -289,20 +315,32 @@ def plan(
     skip: Collection[str] = (),
 ) -> tuple[Report, list[Planned]]:
     """Say what `sync` would deliver now, and whether it would be found. Writes nothing: it works on a copy."""
+    since = _moment(start)
     with ledger.copy() as copy:
         report = Report()
         try:
             collect(channel, copy, quiet_gap=quiet_gap, skip=skip, report=report)
         except GemeenteConnectError as error:
             report.errors.append(error)
-        since = _moment(start)
         _, report.before_start = copy.count_due(channel.account, case_system.account, since)
         planned = []
         for offer in copy.due(channel.account, case_system.account, since):
             done = copy.steps(offer, case_system.account).done()
-            told = case_system.plan(offer.conversation, done) if isinstance(case_system, Plans) else None
-            planned.append(Planned(offer.conversation.id, offer.before is not None, told))
+            planned.append(
+                Planned(offer.conversation.id, offer.before is not None, _plan_one(case_system, offer, done))
+            )
     return report, planned
+
+
+def _plan_one(case_system: CaseSystem, offer: Offer, done: Mapping[str, Refs]) -> Plan | None:
+    if not isinstance(case_system, Plans):
+        return None
+    try:
+        return case_system.plan(offer.conversation, done)
+    except GemeenteConnectError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+        raise PluginError(_bug(case_system.account, error)) from None  # its message may hold personal data
 
 
 def _moment(start: Start) -> datetime | None:

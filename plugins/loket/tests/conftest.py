@@ -103,9 +103,10 @@ class DictFiles:
         self.contents[digest] = content
         return Attachment.model_validate({"sha256": digest, "size": len(content)} | more)
 
+    def __contains__(self, sha256: object) -> bool:
+        return sha256 in self.contents
+
     def open(self, sha256: str) -> BinaryIO:
-        if sha256 not in self.contents:
-            raise FileNotFoundError(sha256)
         return io.BytesIO(self.contents[sha256])
 
 

@@ -6,13 +6,12 @@ import hashlib
 import itertools
 import secrets
 import sqlite3
-from collections.abc import Container, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from gemeente_connect.contracts import Files, Finding, Plan, Receipt, Refs, Steps
-from gemeente_connect.errors import RejectedError, StorageError
+from gemeente_connect.errors import RejectedError
 from gemeente_connect.models import Conversation
 from gemeente_connect_loket.content import Content, content
 from gemeente_connect_loket.finding import judge, verdict
@@ -95,7 +94,7 @@ class Loket:
         """Tell which attachments are neither in our file nor to be had from the store."""
         with self._store.reading() as connection:
             wanted = [digest for digest in digests if not _kept(connection, digest)]
-        return frozenset(digest for digest in wanted if not _can_open(files, digest))
+        return frozenset(digest for digest in wanted if digest not in files)
 
     def _put(self, reference: str, now: Content, files: Files) -> None:
         """Write the content in one transaction, in the place of what stood there."""
@@ -142,27 +141,6 @@ def _kept(connection: sqlite3.Connection, digest: str) -> bool:
     return connection.execute("SELECT 1 FROM file_part WHERE sha256 = ?", (digest,)).fetchone() is not None
 
 
-def _can_open(files: Files, digest: str) -> bool:
-    """Tell whether the store has a content. One that cannot be reached at all is an error, and not a lost file."""
-    with _clear_errors():
-        if isinstance(files, Container):
-            return digest in files
-        try:
-            files.open(digest).close()
-        except (FileNotFoundError, KeyError):
-            return False
-    return True
-
-
-@contextmanager
-def _clear_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        message = f"the attachment store cannot be read: {error.strerror}"
-        raise StorageError(message) from None
-
-
 def _write(connection: sqlite3.Connection, record: int, now: Content) -> None:
     claim = now.claim
     connection.execute(
@@ -186,7 +164,7 @@ def _write(connection: sqlite3.Connection, record: int, now: Content) -> None:
 def _copy(connection: sqlite3.Connection, digest: str, files: Files) -> None:
     """Copy the content of an attachment, and check on the way that it is what its digest says."""
     seen = hashlib.sha256()
-    with _clear_errors(), files.open(digest) as stored:
+    with files.open(digest) as stored:
         for number in itertools.count():
             part = stored.read(PART)
             if not part and number:

@@ -109,7 +109,7 @@ def channel_label(channel: str) -> str:
 
 def _message_row(message: Message) -> Row:
     deleted = message.deleted_at is not None
-    text = "" if deleted else _storable(message.text)
+    text = "" if deleted else message.text
     edited = message.edited_at is not None and not deleted
     return message.id, as_text(message.sent_at), message.kind, text, int(edited), int(deleted)
 
@@ -125,13 +125,7 @@ def _attachment_rows(turns: Iterable[Turn], lost: frozenset[str]) -> Iterator[Ro
 def _attachment_row(attachment: Attachment, lost: frozenset[str]) -> Row:
     sha256 = None if attachment.sha256 in lost else attachment.sha256
     missing = None if sha256 else "failed" if attachment.sha256 else attachment.missing or "not-yet"
-    name = attachment.name and _storable(attachment.name)
-    return name, attachment.media_type, attachment.size, sha256, missing
-
-
-def _storable(text: str) -> str:
-    """Replace half characters (lone surrogates): they have no UTF-8, so no database takes them."""
-    return text.encode("utf-8", "replace").decode()
+    return attachment.name, attachment.media_type, attachment.size, sha256, missing
 
 
 # ---- subject ---------------------------------------------------------------------------------------------------------
@@ -155,7 +149,7 @@ def _subject(conversation: Conversation, turns: Iterable[Turn]) -> str:
 
 def _cut(text: str) -> str:
     """Make it one line of at most SUBJECT_LENGTH characters, cut between words."""
-    line = " ".join(_storable(text).split())
+    line = " ".join(text.split())
     if len(line) <= SUBJECT_LENGTH:
         return line
     head, space, _ = line[:SUBJECT_LENGTH].rpartition(" ")
