@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ GOALS = {"import gemeente_connect": 30, "gemeente-connect --help": 80, "ready to
 
 
 def main() -> None:
+    for folder in ("src", "plugins"):  # as an installed package is, also where Python is told to write no bytecode
+        compileall.compile_dir(folder, quiet=1)
     command_line = str(Path(sys.executable).with_name("gemeente-connect"))
     with tempfile.TemporaryDirectory() as folder:
         commands = {

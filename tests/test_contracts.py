@@ -33,7 +33,8 @@ from gemeente_connect.contracts import (
     did_you_mean,
 )
 from gemeente_connect.errors import ConfigError
-from gemeente_connect.models import Attachment, Conversation
+from gemeente_connect.models import Attachment, Conversation, Edited
+from gemeente_connect.testing.builders import message
 
 SECRET = "Zeer-Geheim-Teken-42"
 
@@ -185,3 +186,13 @@ def test_the_choices_are_named_with_the_likeliest_first() -> None:
 @given(st.text(max_size=20), st.lists(st.text(min_size=1, max_size=10), max_size=5))
 def test_every_choice_is_always_named(name: str, choices: list[str]) -> None:
     assert all(choice in did_you_mean(name, iter(choices)) for choice in choices)
+
+
+@pytest.mark.parametrize("wrong", [{"direction": None}, {"kind": "system"}])
+def test_a_page_refuses_a_message_whose_direction_was_forgotten(wrong: dict[str, Any]) -> None:
+    good = message()
+    bad = good.model_copy(update=wrong)
+    for page in ({"messages": [good, bad]}, {"changes": [Edited(message=bad, target="x")]}):
+        with pytest.raises(ValidationError, match="every message has a direction"):
+            Page.model_validate({"cursor": "1", **page})
+    assert Page(messages=(good, good.model_copy(update={"kind": "system", "direction": None})), cursor=Cursor("1"))

@@ -114,6 +114,7 @@ class Message(Model):
     position: int = 0
     """Order among messages of the same time."""
     direction: Direction | None = None
+    """None: a line by the channel itself, and nothing else. A page refuses a message whose direction was forgotten."""
     sender: Participant | None = None
     kind: MessageKind = "text"
     text: Annotated[Text, Personal("text")] = ""
@@ -131,14 +132,6 @@ class Message(Model):
     status: Status | None = None
     internal: bool = False
     """A note between employees: never shown to a resident."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _a_side_has_a_sender(cls, data: Any) -> Any:
-        if isinstance(data, dict) and (data.get("kind") == "system") is not (data.get("direction") is None):
-            msg = "every message has a direction, except one of kind 'system'"
-            raise ValueError(msg)
-        return data
 
 
 in_order = attrgetter("sent_at", "position")
