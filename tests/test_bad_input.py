@@ -131,7 +131,11 @@ def test_dates_that_can_be_read_in_two_ways_are_asked_about_and_the_rest_is_deli
         ('own_name = "Gemeente"', 'own_nam = "Gemeente"', "did you mean 'own_name'"),
         ("[syncs.daily]", "[sync.daily]", "did you mean 'syncs'"),
         ('channel = "whatsapp"', 'channel = "watsapp"', "did you mean 'whatsapp'"),
-        ('plugin = "whatsapp-export"', 'plugin = "whatsap-export"', "did you mean 'whatsapp-export'? installed: whatsapp-export"),
+        (
+            'plugin = "whatsapp-export"',
+            'plugin = "whatsap-export"',
+            "did you mean 'whatsapp-export'? installed: whatsapp-export",
+        ),
         ('plugin = "loket"', 'plugin = "open-klant"', "installed: loket"),
         ("start = 2026-01-01", "", "start = DATE"),
         ('path = "chats"', 'path = "chat"', "path"),

@@ -35,6 +35,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from gemeente_connect.contracts import CaseSystem, Channel, LocalPath, Settings, did_you_mean, problem
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.plugins import Plugins
+from gemeente_connect.privacy import Personal
 
 EntryT = TypeVar("EntryT")
 
@@ -56,7 +57,7 @@ class _Connection(Settings):
 class ChannelEntry(_Connection):
     """A `[channels.NAME]` table."""
 
-    quiet_gap_hours: Annotated[float, Field(gt=0)] = 24
+    quiet_gap_hours: Annotated[float, Field(gt=0, le=8784)] = 24
     """Hours of silence after which a thread starts a new conversation."""
 
 
@@ -71,7 +72,7 @@ class SyncEntry(Settings):
     case_system: str
     start: date | None = None
     """The first day that is delivered; None: whoever runs it has to say `--all`."""
-    skip: tuple[str, ...] = ()
+    skip: Annotated[tuple[str, ...], Personal("name")] = ()
     """Threads of which nothing is kept, by id or by the name people know them by."""
 
 
@@ -138,8 +139,22 @@ def load(path: Path) -> Config:
     for name, entry in file.syncs.items():
         _choose(f"channel for the sync {name!r},", entry.channel, file.channels)
         _choose(f"case system for the sync {name!r},", entry.case_system, file.case_systems)
+    _refuse_different_skips(file.syncs)
     files = file.files if "://" in file.files else str(folder / Path(file.files).expanduser())
-    return Config(folder, file.ledger, files, file.channels, file.case_systems, file.syncs)
+    return Config(folder, folder / file.ledger, files, file.channels, file.case_systems, file.syncs)
+
+
+def _refuse_different_skips(syncs: Mapping[str, SyncEntry]) -> None:
+    """What one sync skips is not kept, so another sync of the same channel would never see it."""
+    first: dict[str, str] = {}
+    for name, entry in syncs.items():
+        other = first.setdefault(entry.channel, name)
+        if set(entry.skip) != set(syncs[other].skip):
+            message = (
+                f"the syncs {other!r} and {name!r} read the same channel and skip different threads, of which nothing "
+                "is kept: give both the same `skip`"
+            )
+            raise ConfigError(message)
 
 
 def _fields_at(place: tuple[int | str, ...]) -> Iterable[str]:

@@ -66,7 +66,7 @@ def turns(messages: Iterable[Message], fixed: Mapping[str, str] | None = None) -
     messages. A message that came late joins the turn next to it, or becomes a turn of its own; it never splits one.
     """
     fixed = fixed or {}
-    ordered = sorted(messages, key=in_order)
+    ordered = sorted(messages, key=lambda m: (*in_order(m), m.id))  # the order of arrival decides nothing
     found: dict[str, list[Message]] = {}
     runs = [list(run) for _, run in groupby(ordered, key=lambda m: (_side(m), fixed.get(m.id)))]
     for before, run, after in zip([None, *runs], runs, [*runs[1:], None], strict=False):

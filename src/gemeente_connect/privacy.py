@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["name", "address", "text", "file"]
 
-_KEY = secrets.token_bytes(32)  # new in every process: a pseudonym means nothing outside its own run
+_KEY = os.urandom(32)  # new in every process: a pseudonym means nothing outside its own run
 
 
 @dataclass(frozen=True, slots=True)

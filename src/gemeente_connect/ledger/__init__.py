@@ -14,16 +14,14 @@ from typing import NamedTuple, Self
 from gemeente_connect.contracts import Cursor, Page, Receipt
 from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.ledger.database import Database
-from gemeente_connect.ledger.fetching import Fetching, Wanted
+from gemeente_connect.ledger.fetching import NEVER, Fetching, Wanted
 from gemeente_connect.ledger.names import Names, moment
 from gemeente_connect.ledger.offering import Offer, Offering
 from gemeente_connect.ledger.refusals import Refusal, RefusalKind, Refusals
 from gemeente_connect.ledger.steps import LANDS_WITHIN, LedgerSteps
 from gemeente_connect.ledger.storing import Stored, Storing
 
-__all__ = ["Ledger", "Offer", "Refusal", "RefusalKind", "Stored", "Tally", "Wanted"]
-
-_NEVER = 2**62
+__all__ = ["LANDS_WITHIN", "Ledger", "Offer", "Refusal", "RefusalKind", "Stored", "Tally", "Wanted"]
 
 
 class Tally(NamedTuple):
@@ -126,7 +124,11 @@ class Ledger:
 
     def refused(self, *, dropped: bool = False) -> dict[str, Refusal]:
         """Give what needs a person, by what was refused; with `dropped` also what a person dropped."""
-        return {refusal.key: refusal for refusal in self._refusals.all(dropped=dropped)}
+        return {refusal.key: refusal for refusal in self.refusals(dropped=dropped)}
+
+    def refusals(self, *, dropped: bool = False) -> list[Refusal]:
+        """List the same, oldest first, also where one conversation was refused by two case systems."""
+        return list(self._refusals.all(dropped=dropped))
 
     def show(self, number: int) -> tuple[Refusal, bytes | None]:
         """Give one refusal with its content (None: it stands elsewhere). Raises ConfigError for an unknown number."""
@@ -148,7 +150,7 @@ class Ledger:
         with self._db.transaction():
             self._refusals.drop(number)
             if refusal.kind == "attachment":
-                self._fetching.try_again(refusal.key, not_before=_NEVER)
+                self._fetching.try_again(refusal.key, not_before=NEVER)
 
     # -- looking
 

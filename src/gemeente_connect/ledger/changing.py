@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Literal
 
 from pydantic import TypeAdapter
 
-from gemeente_connect.ledger.database import Database
+from gemeente_connect.ledger.database import Database, Row
+from gemeente_connect.ledger.fetching import NEVER
 from gemeente_connect.ledger.names import Names, micros, now
 from gemeente_connect.ledger.refusals import Refusals
 from gemeente_connect.models import (
@@ -25,7 +27,6 @@ from gemeente_connect.models import (
 
 Outcome = Literal["changed", "known", "parked", "refused"]
 
-ANY_CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
 _RANK = {None: 0, "sent": 1, "delivered": 2, "read": 3, "played": 4, "failed": 5}
 _SEVERAL = (
     "several messages of this sender in this minute could be the one that was {}: look in the chat which one it is, "
@@ -39,6 +40,16 @@ _CANDIDATES = (
     "SELECT m.seq, m.id FROM messages m JOIN participants p ON p.seq = m.sender "
     "WHERE m.account = ? AND m.thread = ? AND m.sent_at >= ? AND m.sent_at < ? AND p.id = ? AND m.deleted_at IS NULL"
 )
+
+
+@cache
+def _any_change() -> TypeAdapter[Change]:
+    return TypeAdapter(Change)  # made when the first one is read: it takes as long as opening the ledger
+
+
+def read_change(body: str | bytes) -> Change:
+    """Read a change that was kept."""
+    return _any_change().validate_json(body)
 
 
 class Changing:
@@ -70,16 +81,18 @@ class Changing:
         """Take out the changes that were waiting for these messages."""
         if not self._db.one("SELECT 1 FROM parked_changes WHERE account = ?", (account,)):
             return []
-        found: list[Change] = []
+        found: list[Row] = []
         for target in ids:
             rows = self._db.read(
-                "DELETE FROM parked_changes WHERE account = ? AND target = ? RETURNING body", (account, target)
+                "DELETE FROM parked_changes WHERE account = ? AND target = ? RETURNING seq, body", (account, target)
             )
-            found += [ANY_CHANGE.validate_json(body) for (body,) in rows]
-        return found
+            found += rows
+        return [read_change(body) for _, body in sorted(found)]  # in the order in which they came
 
-    def see_again(self, seq: int, message: Message) -> bool:
+    def see_again(self, account: int, seq: int, message: Message) -> bool:
         """Compare a message with what is stored, and update it. True: something changed."""
+        for key in (message.id, *message.aliases):
+            self._alias(account, key, seq)
         row = self._db.one("SELECT text, edited_at, deleted_at FROM messages WHERE seq = ?", (seq,))
         if row is None:
             return False
@@ -113,13 +126,23 @@ class Changing:
             if len(found) > 1:
                 return self._refuse(change)
             seq = found[0]
-        known = self._db.one(f"SELECT text, {mark} FROM messages WHERE seq = ?", (seq,))  # noqa: S608 - one of two columns
-        if known and known[1] and known[0] == change.message.text:
+        self._alias(account, change.message.id, seq)
+        self._refusals.settle("change", change.message.account, change.message.id)
+        if self._is_past(seq, change):
             return "known"
         self._write(seq, change.message.text, **{mark: micros(at)})
-        self._alias(account, change.message.id, seq)
         self._bump(seq)
         return "changed"
+
+    def _is_past(self, seq: int, change: Edited | Deleted) -> bool:
+        """Tell whether a change was applied before, or came after a later one: a deletion is for good."""
+        row = self._db.one("SELECT text, edited_at, deleted_at FROM messages WHERE seq = ?", (seq,))
+        text, edited_at, deleted_at = row or ("", None, None)
+        if deleted_at is not None or isinstance(change, Deleted):
+            return deleted_at is not None
+        if edited_at is None:
+            return False
+        return text == change.message.text or (change.at is not None and micros(change.at) < edited_at)
 
     def _targets(self, account: int, change: Edited | Deleted) -> list[int]:
         if isinstance(change.target, str):
@@ -143,7 +166,7 @@ class Changing:
             change.message.account,
             change.message.id,
             _SEVERAL.format(change.change),
-            raw=change.model_dump_json(exclude_defaults=True).encode(),
+            raw=change.model_dump_json().encode(),
         )
         return "refused" if new else "known"
 
@@ -171,16 +194,18 @@ class Changing:
 
     def _attach(self, seq: int, number: int, seen: Attachment) -> bool:
         row = self._db.one("SELECT source, sha256 FROM attachments WHERE message = ? AND number = ?", (seq, number))
-        if row and (row[1] or row[0] or not seen.source):
+        source, sha256 = row or (None, None)
+        if row and (sha256 or not seen.source or seen.source == source):
             return False
         self._db.write(
             "INSERT INTO attachments (message, number, account, name, source, media_type, size, missing) "
             "SELECT seq, ?, account, ?, ?, ?, ?, ? FROM messages WHERE seq = ? "
             "ON CONFLICT (message, number) DO UPDATE SET name = excluded.name, source = excluded.source, "
-            "media_type = excluded.media_type, size = excluded.size, missing = excluded.missing",
-            (number, seen.name, seen.source, seen.media_type, seen.size, seen.missing, seq),
+            "media_type = excluded.media_type, size = excluded.size, missing = excluded.missing, "
+            "not_before = CASE WHEN attachments.not_before < ? THEN 0 ELSE attachments.not_before END",
+            (number, seen.name, seen.source, seen.media_type, seen.size, seen.missing, seq, NEVER),
         )
-        return True
+        return source is None  # a new place to fetch it from shows nothing new
 
     def _status(self, seq: int, status: str) -> bool:
         row = self._db.one("SELECT status FROM messages WHERE seq = ?", (seq,))

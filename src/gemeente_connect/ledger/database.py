@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -17,6 +18,11 @@ Row = tuple[Any, ...]
 Values = Sequence[object] | Mapping[str, object]
 
 _BUSY_SECONDS = 10.0
+_APPLICATION = 0x67636C31  # "gcl1" in the header of the file: what tells a ledger from another SQLite file
+_HEADER = (  # in one statement, since another run may be making the tables right now
+    "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id), "
+    "EXISTS (SELECT 1 FROM sqlite_master)"
+)
 
 
 class Database:
@@ -41,7 +47,10 @@ class Database:
 
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA foreign_keys = ON")
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        version, made_by, has_tables = self._connection.execute(_HEADER).fetchone()
+        if made_by != _APPLICATION and has_tables:
+            message = f"ledger {self._path}: {_ADVICE[sqlite3.SQLITE_NOTADB]}"
+            raise ConfigError(message)
         if version > len(MIGRATIONS):
             message = (
                 f"the ledger was written by a newer version (schema {version}, this one knows {len(MIGRATIONS)}): "
@@ -60,6 +69,7 @@ class Database:
                 for statement in filter(str.strip, migration.split(";")):
                     self._connection.execute(statement)
                 self._connection.execute(f"PRAGMA user_version = {number}")
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
 
     def read(self, statement: str, values: Values = ()) -> list[Row]:
         """Run a query and give all its rows."""
@@ -123,15 +133,37 @@ def _told(path: Path | None) -> Iterator[None]:
     except GemeenteConnectError:
         raise
     except (sqlite3.DatabaseError, OSError) as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        message = f"ledger {path}: {_ADVICE.get(code, f'it cannot be used ({error})')}"
+        code = _code(error)
+        advice = _ADVICE.get(code) or _ADVICE.get(code & 0xFF) or f"it cannot be used ({_words(error)})"
+        message = f"ledger {path}: {advice}"
         if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
             raise ConfigError(message) from error
         raise StorageError(message) from error
 
 
+def _code(error: sqlite3.DatabaseError | OSError) -> int:
+    """Give SQLite's extended error code, also for what the system refuses before SQLite gets to it; 0: no idea."""
+    if isinstance(error, OSError):
+        return _OF_ERRNO.get(error.errno or 0, 0)
+    return int(getattr(error, "sqlite_errorcode", 0))
+
+
+def _words(error: sqlite3.DatabaseError | OSError) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
+_OF_ERRNO = {
+    errno.EACCES: sqlite3.SQLITE_READONLY,
+    errno.EPERM: sqlite3.SQLITE_READONLY,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+    errno.EISDIR: sqlite3.SQLITE_NOTADB,
+}
+_FULL = "the disk is full. Make room and run again: what was stored before is safe"
 _ADVICE = {
-    sqlite3.SQLITE_FULL: "the disk is full. Make room and run again: what was stored before is safe",
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR_WRITE: f"it cannot be written, likely because {_FULL}",
     sqlite3.SQLITE_BUSY: "another run holds it. Try again when that one is done",
     sqlite3.SQLITE_LOCKED: "another run holds it. Try again when that one is done",
     sqlite3.SQLITE_READONLY: "it cannot be written. Give this user write access to the file and its folder",

@@ -11,6 +11,8 @@ from gemeente_connect.ledger.refusals import Refusals, wait
 from gemeente_connect.models import Attachment
 
 _AT_ONCE = 100
+NEVER = 2**62
+"""A time that does not come, in microseconds: an attachment that a person dropped is not fetched before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from gemeente_connect.ledger.database import Database
 from gemeente_connect.models import Participant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_AT_MOST = 10_000  # names that are remembered: memory stays flat, however many threads there are
 
 
 def micros(time: datetime) -> int:
     """Write an aware time as the ledger has it: microseconds since 1970 in UTC."""
-    return round(time.timestamp() * 1_000_000)
+    return (time - _EPOCH) // _MICROSECOND
 
 
 def moment(micros: int) -> datetime:
@@ -30,24 +33,26 @@ class Names:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._accounts: dict[str, int] = {}
+        self._accounts: dict[tuple[str, str], int] = {}
         self._threads: dict[tuple[int, str], int] = {}
         self._participants: dict[tuple[int, str], tuple[int, Participant]] = {}
 
     def forget(self) -> None:
-        """Forget what was remembered: after a transaction that was taken back, and before memory grows."""
+        """Forget what was remembered: some of it may have been taken back with its transaction."""
         self._accounts.clear()
         self._threads.clear()
         self._participants.clear()
 
     def account(self, name: str, kind: str = "") -> int:
         """Give the number of an account of a channel or case system. `kind` is what residents know a channel as."""
-        if name not in self._accounts:
+        if (name, kind) not in self._accounts:
             self._db.write(
-                "INSERT INTO accounts (name, kind) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, kind)
+                "INSERT INTO accounts (name, kind) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET kind = excluded.kind "
+                "WHERE excluded.kind <> '' AND accounts.kind <> excluded.kind",
+                (name, kind),
             )
-            self._accounts[name] = self._known("SELECT seq FROM accounts WHERE name = ?", name)
-        return self._accounts[name]
+            self._accounts[name, kind] = self._known("SELECT seq FROM accounts WHERE name = ?", name)
+        return self._accounts[name, kind]
 
     def account_if_known(self, name: str) -> int | None:
         """Give the number of an account without making one."""
@@ -57,6 +62,7 @@ class Names:
     def thread(self, account: int, name: str) -> int:
         """Give the number of a thread."""
         if (account, name) not in self._threads:
+            _make_room(self._threads)
             self._db.write(
                 "INSERT INTO threads (account, name) VALUES (?, ?) ON CONFLICT (account, name) DO NOTHING",
                 (account, name),
@@ -85,6 +91,7 @@ class Names:
             if row
             else self._known("SELECT seq FROM participants WHERE account = ? AND id = ?", account, participant.id)
         )
+        _make_room(self._participants)
         self._participants[account, participant.id] = (seq, participant)
         return seq
 
@@ -95,6 +102,11 @@ class Names:
             raise LookupError(message)
         seq: int = row[0]
         return seq
+
+
+def _make_room(remembered: dict[Any, Any]) -> None:
+    if len(remembered) >= _AT_MOST:
+        remembered.clear()
 
 
 def _merged(known: Participant, seen: Participant) -> Participant:

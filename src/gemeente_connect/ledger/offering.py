@@ -16,21 +16,33 @@ from gemeente_connect.models import Attachment, Conversation, Message, Participa
 OFFER_AGAIN = timedelta(days=1)
 """How long a conversation that no resident finds waits before it is offered again."""
 
+_MAY_CHANGE = {Findable.NO_RESIDENT_KNOWN, Findable.NOT_VALID_THEN, Findable.MORE_THAN_ONE_RESIDENT}
+"""Reasons that go away when residents are registered or corrected, without a change of the conversation."""
+
 _AT_ONCE = 100  # conversations that are claimed in one transaction
+_EVER = -(2**62)  # before all times
 
 _DUE = """
     FROM conversations c
+    JOIN accounts a ON a.seq = c.account
+    JOIN threads t ON t.seq = c.thread
     LEFT JOIN deliveries d ON d.conversation = c.seq AND d.case_system = :case_system
     LEFT JOIN refusals r ON r.kind = 'conversation' AND r.account = :case_system AND r.key = c.id
     WHERE c.account = :account
       AND (d.conversation IS NULL OR d.revision < c.revision OR d.next_offer <= :now)
       AND (r.seq IS NULL OR r.revision < c.revision OR (r.dropped = 0 AND r.not_before <= :now))
 """
+_IN_TIME = "(c.first_at >= :start OR d.conversation IS NOT NULL)"  # what was delivered once is kept up to date
+_NEXT = f"""
+    SELECT c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt {_DUE}
+      AND {_IN_TIME} AND (c.first_at, c.seq) > (:first_at, :seq)
+    ORDER BY c.first_at, c.seq LIMIT {_AT_ONCE}
+"""
 _MESSAGES = """
     SELECT m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to, m.edited_at,
         m.deleted_at, m.status, m.internal
     FROM messages m LEFT JOIN participants p ON p.seq = m.sender
-    WHERE m.conversation = ? ORDER BY m.sent_at, m.position, m.seq
+    WHERE m.conversation = ?
 """
 _ATTACHMENTS = """
     SELECT a.message, a.name, a.source, a.media_type, a.size, a.sha256, a.missing
@@ -61,30 +73,27 @@ class Offering:
 
     def count(self, account: str, case_system: str, start: datetime | None) -> tuple[int, int]:
         """Count what is due: from `start` on (None: everything), and what began before it and stays behind."""
-        values = self._values(account, case_system)
-        since = micros(start) if start else 0
         row = self._db.one(
-            "SELECT count(CASE WHEN c.first_at >= :start THEN 1 END), "
-            f"count(CASE WHEN c.first_at < :start THEN 1 END) {_DUE}",
-            values | {"start": since},
+            f"SELECT count(CASE WHEN {_IN_TIME} THEN 1 END), count(*) {_DUE}", self._values(account, case_system, start)
         )
-        return (row[0], row[1]) if row else (0, 0)
+        due, of = row or (0, 0)
+        return due, of - due
 
     def due(self, account: str, case_system: str, start: datetime | None) -> Iterator[Offer]:
         """Yield what is due, oldest first. From here on an offered conversation keeps its id, messages and turns."""
-        values = self._values(account, case_system) | {"start": micros(start) if start else 0}
-        rows = self._db.read(
-            f"SELECT c.seq, c.revision, d.receipt {_DUE} AND c.first_at >= :start ORDER BY c.first_at, c.seq",
-            values,
-        )
-        for begin in range(0, len(rows), _AT_ONCE):
+        values = self._values(account, case_system, start)
+        while True:
             with self._db.transaction():
-                offers = [self._claim(*row) for row in rows[begin : begin + _AT_ONCE]]
-            yield from filter(None, offers)
+                rows = self._db.read(_NEXT, values)
+                offers = [self._claim(row) for row in rows]
+            if not offers:
+                return
+            yield from offers
+            values["first_at"], values["seq"] = rows[-1][:2]
 
     def settle(self, offer: Offer, case_system: str, receipt: Receipt) -> None:
         """Keep the receipt of a delivery. One that no resident finds yet is offered again later."""
-        again = receipt.findable is Findable.NO_RESIDENT_KNOWN
+        again = receipt.findable in _MAY_CHANGE
         with self._db.transaction():
             self._db.write(
                 "INSERT INTO deliveries (conversation, case_system, revision, receipt, findable, next_offer) "
@@ -102,25 +111,19 @@ class Offering:
             )
             self._refusals.settle("conversation", case_system, offer.conversation.id)
 
-    def _values(self, account: str, case_system: str) -> dict[str, int | None]:
+    def _values(self, account: str, case_system: str, start: datetime | None) -> dict[str, int | None]:
         known = self._names.account_if_known
-        return {"account": known(account), "case_system": known(case_system), "now": now()}
+        since = micros(start) if start else _EVER
+        where = {"account": known(account), "case_system": known(case_system)}
+        return where | {"now": now(), "start": since, "first_at": _EVER, "seq": 0}
 
-    def _claim(self, number: int, revision: int, receipt: str | None) -> Offer | None:
-        row = self._db.one(
-            "SELECT c.id, c.revision, a.name, a.kind, t.name FROM conversations c JOIN accounts a ON a.seq = c.account "
-            "JOIN threads t ON t.seq = c.thread WHERE c.seq = ?",
-            (number,),
-        )
+    def _claim(self, row: Row) -> Offer:
+        _, number, revision, key, account, kind, thread, receipt = row
         messages = self._db.read(_MESSAGES, (number,))
-        if row is None or not messages:  # it grew together with another since it was counted
-            return None
-        key, revision, account, kind, thread = row
         fixed = {id_: turn for _, id_, turn, *_ in messages if turn}
-        loaded = self._load(number, account, thread, messages)
-        made = turns(loaded, fixed)
+        made = turns(self._load(number, account, thread, messages), fixed)
         if key is None:
-            key = conversation_id(account, thread, loaded[0].id)
+            key = conversation_id(account, thread, made[0].id)
             self._db.write("UPDATE conversations SET id = ? WHERE seq = ?", (key, number))
         seqs = {id_: seq for seq, id_, *_ in messages}
         self._db.write_all(

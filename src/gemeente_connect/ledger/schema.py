@@ -93,7 +93,8 @@ MIGRATIONS: tuple[str, ...] = (
         not_before BIGINT NOT NULL DEFAULT 0,
         PRIMARY KEY (message, number)
     );
-    CREATE INDEX attachments_to_fetch ON attachments (account, not_before) WHERE source IS NOT NULL AND sha256 IS NULL;
+    CREATE INDEX attachments_to_fetch ON attachments (account, message, number)
+        WHERE source IS NOT NULL AND sha256 IS NULL;
     CREATE TABLE parked_changes (
         seq INTEGER PRIMARY KEY,
         account INTEGER NOT NULL REFERENCES accounts,
@@ -119,7 +120,7 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (case_system, conversation, name)
     );
     CREATE TABLE refusals (
-        seq INTEGER PRIMARY KEY,
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, -- a person types it: never given to something else
         kind TEXT NOT NULL,                    -- conversation, unreadable, change, attachment
         account INTEGER NOT NULL REFERENCES accounts,
         key TEXT NOT NULL,

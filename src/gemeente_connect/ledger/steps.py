@@ -18,6 +18,7 @@ LANDS_WITHIN = timedelta(minutes=5)
 _CLEAR = (AuthError, ConfigError, RejectedError)  # the other side answered that it made nothing
 _SHARED = 0
 _one_maker = threading.Lock()
+_STEP = "SELECT begun_at, result FROM steps WHERE case_system = ? AND conversation = ? AND name = ?"
 
 
 class LedgerSteps:
@@ -61,29 +62,34 @@ class LedgerSteps:
         return {name: json.loads(result) for name, result in rows}
 
     def _once(self, key: tuple[int, int, str], make: Callable[[], Refs], find: Callable[[], Refs | None]) -> Refs:
-        row = self._db.one(
-            "SELECT begun_at, result FROM steps WHERE case_system = ? AND conversation = ? AND name = ?", key
-        )
-        if row and row[1] is not None:
-            done: Refs = json.loads(row[1])
+        begun_at, result = self._db.one(_STEP, key) or (None, None)
+        if result is not None:
+            done: Refs = json.loads(result)
             return done
-        if row:
+        if begun_at is not None:
             found = find()
             if found is not None:
                 return self._finish(key, found)
-            self._wait_until_it_cannot_land(row[0])
-        with self._db.transaction(durable=True):
-            self._db.write(
-                "INSERT INTO steps (case_system, conversation, name, begun_at) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (case_system, conversation, name) DO UPDATE SET begun_at = excluded.begun_at",
-                (*key, now()),
-            )
+            self._wait_until_it_cannot_land(begun_at)
+        if not self._begin(key, begun_at):  # another run did, in the meantime
+            return self._once(key, make, find)
         try:
             made = make()
         except _CLEAR:
             self._db.write("DELETE FROM steps WHERE case_system = ? AND conversation = ? AND name = ?", key)
             raise
         return self._finish(key, made)
+
+    def _begin(self, key: tuple[int, int, str], begun_before: int | None) -> bool:
+        """Write the intent. False: another run wrote one since we looked."""
+        with self._db.transaction(durable=True):
+            written = self._db.write(
+                "INSERT INTO steps (case_system, conversation, name, begun_at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (case_system, conversation, name) DO UPDATE SET begun_at = excluded.begun_at "
+                "WHERE steps.begun_at = ? AND steps.result IS NULL",
+                (*key, now(), begun_before),
+            )
+        return written == 1
 
     def _finish(self, key: tuple[int, int, str], refs: Refs) -> Refs:
         self._db.write(

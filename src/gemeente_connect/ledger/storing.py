@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gemeente_connect.contracts import Page
-from gemeente_connect.ledger.changing import ANY_CHANGE, Changing
+from gemeente_connect.ledger.changing import Changing, read_change
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.names import Names, micros
 from gemeente_connect.ledger.placing import Placing
@@ -83,24 +83,36 @@ class Storing:
             by_account.setdefault(message.account, []).append(message)
         for name, its in by_account.items():
             account = self._names.account(name, kind)
-            known = self.known(account, (key for m in its for key in (m.id, *m.aliases)))
-            fresh: dict[str, Message] = {}
-            again: list[tuple[int, Message]] = []
-            for message in its:
-                row = known.get(message.id) or next((known[a] for a in message.aliases if a in known), None)
-                if row is None:
-                    fresh.setdefault(message.id, message)
-                elif row[2] == message.text and not message.attachments and not message.status:
-                    stored.known += 1
-                else:
-                    again.append((row[1], message))
-            self._insert(account, list(fresh.values()), gap)
-            stored.new += len(fresh)
-            for seq, message in again:
-                changed = self._changing.see_again(seq, message)
-                stored.changed += changed
-                stored.known += not changed
-            self._unpark(account, fresh, stored)
+            self._of_account(account, its, gap, stored)
+
+    def _of_account(self, account: int, messages: Sequence[Message], gap: timedelta, stored: Stored) -> None:
+        known = self.known(account, (key for m in messages for key in _keys(m)))
+        fresh: list[Message] = []
+        keys_of_fresh: set[str] = set()
+        again: list[tuple[int, Message]] = []
+        later: list[Message] = []  # a second sight of a message that is fresh in this very page
+        for message in messages:
+            row = known.get(message.id) or next((known[key] for key in message.aliases if key in known), None)
+            if row is None and keys_of_fresh.isdisjoint(_keys(message)):
+                fresh.append(message)
+                keys_of_fresh.update(_keys(message))
+            elif row is None:
+                later.append(message)
+            elif row[2] == message.text and _brings_nothing(message, known):
+                stored.known += 1
+            else:
+                again.append((row[1], message))
+        for sender in {m.sender.id: m.sender for m in messages if m.sender}.values():
+            self._names.participant(account, sender)  # keeps what is newly known, such as the number behind a name
+        self._insert(account, fresh, gap)
+        stored.new += len(fresh)
+        for seq, message in again:
+            changed = self._changing.see_again(account, seq, message)
+            stored.changed += changed
+            stored.known += not changed
+        self._unpark(account, (*keys_of_fresh, *(key for _, message in again for key in _keys(message))), stored)
+        if later:
+            self._of_account(account, later, gap, stored)
 
     def known(self, account: int, ids: Iterable[str]) -> dict[str, Row]:
         """Give `(id, seq, text)` of the messages the ledger holds, by the id or alias they were asked for with."""
@@ -109,9 +121,10 @@ class Storing:
         for start in range(0, len(asked), _AT_ONCE):
             part = asked[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(part))
-            rows += self._db.read(_KNOWN.format(marks), (account, *part))
-            if len(rows) < start + len(part):
-                rows += self._db.read(_KNOWN_BY_ALIAS.format(marks), (account, *part))
+            found = self._db.read(_KNOWN.format(marks), (account, *part))
+            if len(found) < len(part):
+                found += self._db.read(_KNOWN_BY_ALIAS.format(marks), (account, *part))
+            rows += found
         return {row[0]: row for row in rows}
 
     def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
@@ -162,7 +175,7 @@ class Storing:
             if isinstance(outcome, Message):
                 self._insert(account, [outcome], gap)
                 stored.new += 1
-                self._unpark(account, [outcome.id, *outcome.aliases], stored)
+                self._unpark(account, _keys(outcome), stored)
             else:
                 stored.changed += outcome == "changed"
                 stored.known += outcome == "known"
@@ -171,12 +184,23 @@ class Storing:
 
     def retry_change(self, account: str, key: str, body: bytes) -> None:
         """Try a refused change again; where it can be applied now, the refusal goes away."""
-        if self._changing.apply(self._names.account(account), ANY_CHANGE.validate_json(body)) == "changed":
+        if self._changing.apply(self._names.account(account), read_change(body)) == "changed":
             self._refusals.settle("change", account, key)
 
     def _unpark(self, account: int, ids: Iterable[str], stored: Stored) -> None:
         for change in self._changing.parked(account, ids):
             stored.changed += self._changing.apply(account, change) == "changed"
+
+
+def _keys(message: Message) -> tuple[str, ...]:
+    """Give every exact id of a message."""
+    return (message.id, *message.aliases)
+
+
+def _brings_nothing(m: Message, known: Mapping[str, Row]) -> bool:
+    if m.attachments or m.status or m.deleted_at:
+        return False
+    return not m.aliases or all(key in known for key in _keys(m))
 
 
 def _attachment(a: Attachment) -> Row:

@@ -1,0 +1,218 @@
+"""A channel and a case system in memory, that behave like real ones, and fail when they are told to."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from gemeente_connect.contracts import Cursor, Files, Findable, Page, Plan, Receipt, Refs, Steps
+from gemeente_connect.errors import RejectedError, TemporaryError
+from gemeente_connect.models import Attachment, Conversation, Message, Turn
+from gemeente_connect.testing.builders import ACCOUNT
+
+ALWAYS = math.inf
+"""For `FakeCaseSystem(down=ALWAYS)`: it takes nothing, however often it is asked."""
+
+
+class Crash(BaseException):
+    """Stands for a kill or a power cut: nothing that handles errors may handle it."""
+
+
+class FakeChannel:
+    """A channel that reads from a list.
+
+    Messages are put on pages of `page_size`. Before the page with the number `fail_at` (from 0) it raises `error`.
+    `contents` has what can be downloaded, by the source of the attachment; `names` what people call the threads.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Message] | Sequence[Page] = (),
+        *,
+        account: str = ACCOUNT,
+        kind: str = "whatsapp",
+        page_size: int = 2,
+        fail_at: int | None = None,
+        error: BaseException | None = None,
+        contents: Mapping[str, bytes] | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        self.account = account
+        self.kind = kind
+        self.fail_at = fail_at
+        self.error = error or TemporaryError("the channel is down")
+        self.contents = dict(contents or {})
+        self.names = dict(names or {})
+        self.closed = False
+        self._page_size = page_size
+        self._pages: list[Page] = []
+        self.add(*items)
+
+    def add(self, *items: Message | Page) -> None:
+        """Let more be read: pages as they are, messages on pages of their own."""
+        self._pages += [item for item in items if isinstance(item, Page)]
+        messages = [item for item in items if isinstance(item, Message)]
+        for start in range(0, len(messages), self._page_size):
+            part = tuple(messages[start : start + self._page_size])
+            self._pages.append(Page(messages=part, thread_names=self.names, cursor=Cursor("")))
+
+    def pages(self, since: Cursor | None) -> Iterator[Page]:
+        """Yield the pages after the cursor, which is a page number."""
+        for number in range(int(since or 0), len(self._pages)):
+            self._fail_at(number)
+            yield self._pages[number].model_copy(update={"cursor": Cursor(str(number + 1))})
+        self._fail_at(len(self._pages))
+
+    def _fail_at(self, number: int) -> None:
+        if number == self.fail_at:
+            raise self.error
+
+    def download(self, attachment: Attachment) -> Iterator[bytes]:
+        """Yield the content in two parts. Raises RejectedError where there is none."""
+        content = self.contents.get(attachment.source or "")
+        if content is None:
+            message = "the attachment is gone"
+            raise RejectedError(message)
+        yield content[:1]
+        yield content[1:]
+
+    def close(self) -> None:
+        """Do as a real one."""
+        self.closed = True
+
+
+@dataclass(slots=True)
+class Record:
+    """What the fake case system keeps of a conversation."""
+
+    reference: str
+    external_id: str
+    turns: dict[str, str] = field(default_factory=dict)
+    """The texts by turn."""
+    files: set[str] = field(default_factory=set)
+    """The hashes of the attachments that it has."""
+
+
+class FakeCaseSystem:
+    """A case system that keeps records in memory, makes them through `steps`, and counts requests.
+
+    `refuse` names conversations, or their threads, that a person has to look at. `down` is how many of the next
+    conversations it cannot take (ALWAYS: none ever). `residents` are the addresses it knows residents by; None:
+    every resident finds everything. With `unique` the other side itself refuses a second record of one conversation,
+    as some do; without, a double shows in `records`. With `crash_at` the request with that number (from 1) crashes,
+    just before the other side has done it, or just after it with `after`.
+    """
+
+    lands_within = timedelta(0)
+
+    def __init__(
+        self,
+        *,
+        account: str = "fake",
+        refuse: Collection[str] = (),
+        down: float = 0,
+        residents: Collection[str] | None = None,
+        unique: bool = False,
+        crash_at: int | None = None,
+        after: bool = False,
+    ) -> None:
+        self.account = account
+        self.refuse = refuse
+        self.down = down
+        self.residents = residents
+        self.unique = unique
+        self.crash_at = crash_at
+        self.after = after
+        self.records: list[Record] = []
+        self.requests = 0
+        self.closed = False
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def deliver(self, conversation: Conversation, steps: Steps, files: Files) -> Receipt:
+        """Make a record, or bring it up to date."""
+        self._may_refuse(conversation)
+        made = steps.once("record", lambda: self._make(conversation), lambda: self._find(conversation))
+        record = next(record for record in self.records if record.reference == made["reference"])
+        for turn in conversation.turns:
+            steps.keep(f"turn/{turn.id}", _shown(turn), partial(self._put, record, turn))
+        for attachment in _attachments(conversation):
+            if attachment.sha256:
+                with files.open(attachment.sha256) as content:
+                    content.read()
+                record.files.add(attachment.sha256)
+        return Receipt(
+            reference=record.reference,
+            findable=self._findable(conversation),
+            missing=tuple(f"attachment-{a.missing}" for a in _attachments(conversation) if a.missing),
+            checked_at=datetime.now(UTC),
+        )
+
+    def plan(self, conversation: Conversation, done: Mapping[str, Refs]) -> Plan:
+        """Say what `deliver` would do."""
+        if conversation.id in self.refuse or conversation.thread in self.refuse:
+            return Plan(action="refuse", findable=Findable.NOT_SHOWN)
+        return Plan(action="update" if done else "create", findable=self._findable(conversation))
+
+    def close(self) -> None:
+        """Do as a real one."""
+        self.closed = True
+
+    def _may_refuse(self, conversation: Conversation) -> None:
+        if self.down > 0:
+            self.down -= 1
+            message = "the case system is down"
+            raise TemporaryError(message)
+        if conversation.id in self.refuse or conversation.thread in self.refuse:
+            message = "subject is too long"
+            raise RejectedError(message)
+
+    def _request(self, effect: Callable[[], None]) -> None:
+        with self._lock:
+            self.requests += 1
+            crashes = self.requests == self.crash_at
+            if not crashes or self.after:
+                effect()
+            if crashes:
+                raise Crash
+
+    def _make(self, conversation: Conversation) -> Refs:
+        made = Record(f"R{next(self._numbers)}", conversation.id)
+        self._request(lambda: self._add(made))
+        return {"reference": made.reference}
+
+    def _add(self, record: Record) -> None:
+        if self.unique and any(known.external_id == record.external_id for known in self.records):
+            message = "there is a record with this id"
+            raise RejectedError(message)
+        self.records.append(record)
+
+    def _find(self, conversation: Conversation) -> Refs | None:
+        found = [record for record in self.records if record.external_id == conversation.id]
+        return {"reference": found[0].reference} if found else None
+
+    def _put(self, record: Record, turn: Turn) -> None:
+        self._request(lambda: record.turns.update({turn.id: _shown(turn)}))
+
+    def _findable(self, conversation: Conversation) -> Findable:
+        if not conversation.residents:
+            return Findable.NO_QUESTION
+        if self.residents is None:
+            return Findable.YES
+        known = {i.value for p in conversation.residents for i in p.identities} & set(self.residents)
+        if not known:
+            return Findable.NO_RESIDENT_KNOWN
+        return Findable.YES if len(conversation.residents) == 1 else Findable.MORE_THAN_ONE_RESIDENT
+
+
+def _shown(turn: Turn) -> str:
+    return "\n".join(message.text for message in turn.messages)
+
+
+def _attachments(conversation: Conversation) -> list[Attachment]:
+    return [attachment for message in conversation.messages for attachment in message.attachments]

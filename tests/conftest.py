@@ -1,0 +1,30 @@
+"""For all tests: no request leaves the machine, and a failing example is found again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from pytest_socket import socket_allow_hosts
+
+from gemeente_connect.ledger import Ledger
+
+settings.register_profile(
+    "gemeente_connect",
+    deadline=None,  # a busy machine is no failure
+    derandomize=True,  # the same examples everywhere: what fails in CI fails here
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("gemeente_connect")
+
+
+def pytest_runtest_setup() -> None:
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(tmp_path / "ledger.sqlite") as opened:
+        yield opened
