@@ -39,7 +39,7 @@ from gemeente_connect.contracts import CaseSystemConnector, ChannelConnector, Cu
 from gemeente_connect.ledger import Refusal
 from gemeente_connect.models import Attachment, Turn, json_schema
 from gemeente_connect.plugins import Plugins
-from gemeente_connect.sync import Delivery, Planned
+from gemeente_connect.syncing import Delivery, Planned
 from gemeente_connect.testing.builders import conversation, receipt
 from gemeente_connect.testing.fakes import FakeCaseSystem, FakeChannel
 
@@ -54,7 +54,7 @@ def test_every_public_name_resolves() -> None:
     assert set(gemeente_connect.__all__) <= set(dir(gemeente_connect))
 
 
-@pytest.mark.parametrize("first", ["import gemeente_connect.sync", "from gemeente_connect import Report", "pass"])
+@pytest.mark.parametrize("first", ["import gemeente_connect.syncing", "from gemeente_connect import Report", "pass"])
 def test_sync_is_the_function_whatever_was_imported_before(first: str) -> None:
     script = f"{first}\nfrom gemeente_connect import collect, sync\nassert callable(sync) and callable(collect)"
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -37,7 +37,7 @@ from gemeente_connect.models import (
     Spot,
     StatusChanged,
 )
-from gemeente_connect.sync import Report, Start, collect, deliver, plan, sync
+from gemeente_connect.syncing import Report, Start, collect, deliver, plan, sync
 from gemeente_connect.testing.builders import ACCOUNT, START, message, page, participant
 from gemeente_connect.testing.fakes import ALWAYS, Crash, FakeCaseSystem, FakeChannel
 
@@ -208,7 +208,8 @@ def test_a_change_that_could_be_of_several_messages_is_reported(ledger: Ledger) 
     spot = Spot(minute=START, sender=participant().id)
     change = Deleted(message=message(0, id="deleted"), target=spot)
     report = collect(FakeChannel([page(message(0), message(0, id="same-minute"), changes=(change,))]), ledger)
-    assert report.refused == {"deleted": "an edited or deleted message could be one of several"}
+    assert list(report.refused) == ["deleted"]
+    assert "several messages of this sender in this minute" in report.refused["deleted"]
 
 
 # ---- attachments
@@ -236,7 +237,7 @@ def test_an_attachment_that_fails_stops_neither_its_text_nor_the_others(ledger: 
 def test_an_attachment_over_the_limit_is_refused(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules[sync.__module__], "ATTACHMENT_LIMIT", 3)
+    monkeypatch.setattr(sys.modules[collect.__module__], "ATTACHMENT_LIMIT", 3)
     channel = FakeChannel([_photo(1, "a")], contents={"a": b"inhoud"})
     report = collect(channel, ledger, files=FileStore(tmp_path / "files"))
     assert len(report.refused) == 1
@@ -544,3 +545,22 @@ def test_a_rejection_by_the_channel_of_everything_is_told(ledger: Ledger) -> Non
 def test_an_empty_page_moves_the_cursor(ledger: Ledger) -> None:
     collect(FakeChannel([Page(cursor=Cursor("x"))]), ledger)
     assert ledger.cursor(ACCOUNT) == "1"
+
+
+def test_a_chat_that_is_put_on_the_skip_list_later_is_not_delivered_any_more(ledger: Ledger) -> None:
+    named = page(message(1), thread_names={message(1).thread: "Mama"})
+    channel = FakeChannel([named])
+    collect(channel, ledger)
+    for skip in (["Mama"], [message(1).thread]):
+        report = sync(channel, FakeCaseSystem(), ledger=ledger, start="all", skip=skip)
+        assert (len(report.delivered), report.before_start) == (0, 0)
+    assert len(sync(channel, FakeCaseSystem(), ledger=ledger, start="all").delivered) == 1
+
+
+def test_of_a_skipped_chat_not_even_its_name_is_kept(ledger: Ledger, tmp_path: Path) -> None:
+    named = page(message(1), thread_names={message(1).thread: "Mama"})
+    collect(FakeChannel([named]), ledger, skip=["Mama"])
+    ledger.close()
+    files = [path.read_bytes() for path in tmp_path.iterdir()]
+    assert files
+    assert not any(b"Mama" in content or message(1).thread.encode() in content for content in files)

@@ -5,9 +5,7 @@ The names below are loaded when they are first used: importing this package cost
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,11 +35,11 @@ if TYPE_CHECKING:
     from gemeente_connect.models import Participant as Participant
     from gemeente_connect.models import Turn as Turn
     from gemeente_connect.plugins import discover as discover
-    from gemeente_connect.sync import Report as Report
-    from gemeente_connect.sync import collect as collect
-    from gemeente_connect.sync import deliver as deliver
-    from gemeente_connect.sync import plan as plan
-    from gemeente_connect.sync import sync as sync
+    from gemeente_connect.syncing import Report as Report
+    from gemeente_connect.syncing import collect as collect
+    from gemeente_connect.syncing import deliver as deliver
+    from gemeente_connect.syncing import plan as plan
+    from gemeente_connect.syncing import sync as sync
 
 _HOMES = {
     "config": ("Config", "load"),
@@ -55,23 +53,12 @@ _HOMES = {
     "ledger": ("Ledger",),
     "models": ("Attachment", "Conversation", "Identity", "Message", "Participant", "Turn"),
     "plugins": ("discover",),
-    "sync": ("Report", "collect", "deliver", "plan", "sync"),
+    "syncing": ("Report", "collect", "deliver", "plan", "sync"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605 - the one table above says it
 __version__ = "0.1.0"
-
-
-class _Package(ModuleType):
-    """Keeps `sync` the function: Python puts a module in its package when it is first imported, in the place of it."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:

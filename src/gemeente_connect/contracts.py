@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Generic, Literal, NewType, Protocol, Self, TypeVar, runtime_checkable
 
-from pydantic import AfterValidator, AwareDatetime, ValidationError, ValidationInfo, model_validator
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, ValidationError, ValidationInfo, model_validator
 
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.models import Attachment, Change, Conversation, Deleted, Edited, Message, Model, NonEmpty
@@ -225,6 +225,8 @@ class Plans(Protocol):
 
 class Settings(Model):
     """The base of a plugin's settings. Secrets are `pydantic.SecretStr`, paths are `LocalPath`."""
+
+    model_config = ConfigDict(validate_default=True)  # a path that is a default starts at the same folder
 
 
 def _from_the_folder_of_the_configuration(path: Path, info: ValidationInfo) -> Path:

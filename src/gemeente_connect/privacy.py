@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Kind = Literal["name", "address", "text", "file"]
@@ -46,3 +47,12 @@ def mask(text: str) -> str:
     never pass those.
     """
     return _SENSITIVE.sub(lambda found: f"<{found.lastgroup}>", text)
+
+
+def blame(error: BaseException) -> str:
+    """Say what failed and where. Not its message, which may hold personal data."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{place}"

@@ -30,7 +30,7 @@ GONE = "Dit bericht is verwijderd"
 
 def _store(ledger: Ledger, *messages: Message, **fields: Any) -> tuple[int, int, int, list[str]]:
     stored = ledger.store(ACCOUNT, "whatsapp", page(*messages, **fields))
-    return stored.new, stored.known, stored.changed, stored.refused
+    return stored.new, stored.known, stored.changed, list(stored.refused)
 
 
 def _messages(ledger: Ledger) -> dict[str, Message]:
@@ -270,3 +270,37 @@ def test_somebody_who_goes_on_under_another_number_keeps_the_old_one_too(ledger:
     sender = _messages(ledger)["m1"].sender
     assert sender is not None
     assert sender.identities == (*participant().identities, new)
+
+
+# ---- an older export that is read after a newer one ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_what_a_message_said_before_its_edit_or_deletion_is_not_shown_when_it_is_read_later(
+    ledger: Ledger, *, deleted: bool
+) -> None:
+    id_ = "as it reads now"
+    change = _deleted(_spot(), id_=id_) if deleted else _edited(_spot(), "Mijn vraag", id_=id_)
+    _store(ledger, changes=(change,))
+    assert _store(ledger, message(1, id="as it was", text="Mijn geheim")) == (0, 0, 0, [])
+    assert list(_texts(ledger).values()) == [change.message.text]
+    assert _store(ledger, message(1, id="as it was", text="Mijn geheim"))[0] == 0, "it is known from then on"
+
+
+def test_a_message_that_stands_beside_an_edited_one_is_a_message_of_its_own(ledger: Ledger) -> None:
+    _store(ledger, changes=(_edited(_spot(), "nieuw", id_="edited"),))
+    beside = message(1, id="written in the same minute", text="nog iets")
+    again = _edited(_spot(1, beside.id), "nieuw", id_="edited")
+    assert _store(ledger, beside, changes=(again,)) == (1, 1, 0, [])
+    assert set(_texts(ledger).values()) == {"nieuw", "nog iets"}
+
+
+def test_where_nobody_can_tell_which_message_was_deleted_none_is_shown_and_a_person_looks(ledger: Ledger) -> None:
+    _store(ledger, changes=(_deleted(_spot(), id_="deleted"),))
+    several = [message(1, id=f"either {n}", text=f"een van beide {n}") for n in range(2)]
+    assert _store(ledger, *several) == (0, 0, 0, ["either 0", "either 1"])
+    assert list(_texts(ledger).values()) == [GONE]
+    refusal, raw = ledger.show(ledger.refused()["either 1"].number)
+    assert "een van beide" not in refusal.reason
+    assert raw is not None
+    assert Message.model_validate_json(raw) == several[1]

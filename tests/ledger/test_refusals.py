@@ -54,10 +54,10 @@ def test_after_its_wait_it_is_tried_again_by_itself(ledger: Ledger, tmp_path: Pa
     assert len(_due(ledger)) == 1
 
 
-def test_refused_again_for_the_same_reason_is_no_news_and_for_another_it_is(ledger: Ledger) -> None:
+def test_refused_again_without_a_change_is_no_news_also_in_other_words(ledger: Ledger) -> None:
     offer = _refused_conversation(ledger)
     assert not ledger.refuse(offer, "loket", "subject is too long")
-    assert ledger.refuse(offer, "loket", "unknown channel")
+    assert not ledger.refuse(offer, "loket", "unknown channel")
     refusal = ledger.refused()[offer.conversation.id]
     assert (refusal.attempts, refusal.reason) == (3, "unknown channel")
 
@@ -101,8 +101,8 @@ def test_something_dropped_can_be_taken_up_again(ledger: Ledger) -> None:
 def test_what_was_unreadable_is_kept_with_its_content_until_it_can_be_read(ledger: Ledger) -> None:
     item = Unreadable(id="file-1", reason="this is a PDF: export the chat again", name="chat.txt", raw=b"%PDF-1.7")
     stored = ledger.store(ACCOUNT, "whatsapp", page(unreadable=(item,)))
-    assert stored.refused == ["file-1"]
-    assert ledger.store(ACCOUNT, "whatsapp", page(unreadable=(item,))).refused == []
+    assert stored.refused == {"file-1": item.reason}
+    assert ledger.store(ACCOUNT, "whatsapp", page(unreadable=(item,))).refused == {}
     listed = ledger.refused()["file-1"]
     assert ledger.show(listed.number) == (listed, b"%PDF-1.7")
     assert (listed.kind, listed.name, listed.attempts) == ("unreadable", "chat.txt", 2)

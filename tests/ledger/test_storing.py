@@ -12,7 +12,7 @@ from gemeente_connect.contracts import Cursor, Page
 from gemeente_connect.errors import StorageError
 from gemeente_connect.ledger import Ledger, names
 from gemeente_connect.models import Identity, Message, StatusChanged
-from gemeente_connect.sync import collect
+from gemeente_connect.syncing import collect
 from gemeente_connect.testing.builders import ACCOUNT, START, message, page, participant
 from gemeente_connect.testing.fakes import Crash, FakeChannel
 
@@ -32,7 +32,7 @@ def _fail_at(ledger_file: Path, event: str) -> None:
 def test_a_page_and_its_cursor_are_stored_together(ledger: Ledger) -> None:
     assert ledger.cursor(ACCOUNT) is None
     stored = ledger.store(ACCOUNT, "whatsapp", page(message(1), message(2), cursor=Cursor("after 2")))
-    assert (stored.new, stored.known, stored.changed, stored.refused) == (2, 0, 0, [])
+    assert (stored.new, stored.known, stored.changed, stored.refused) == (2, 0, 0, {})
     assert ledger.cursor(ACCOUNT) == "after 2"
 
 

@@ -8,8 +8,9 @@ import traceback
 from gemeente_connect.cli.documents import Failure, describe
 from gemeente_connect.cli.drawing import say_json, warn
 from gemeente_connect.cli.options import Wishes
-from gemeente_connect.cli.outcome import Outcome, blame, of_error
+from gemeente_connect.cli.outcome import Outcome, of_error
 from gemeente_connect.errors import GemeenteConnectError
+from gemeente_connect.privacy import blame
 
 
 def failed(error: Exception, wishes: Wishes) -> Outcome:

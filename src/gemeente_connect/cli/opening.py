@@ -10,14 +10,14 @@ from typing import Protocol, TypeVar
 
 from gemeente_connect.cli.drawing import warn
 from gemeente_connect.cli.options import Wishes
-from gemeente_connect.cli.outcome import blame
 from gemeente_connect.config import Config, SyncEntry
 from gemeente_connect.config import load as load_config
 from gemeente_connect.contracts import CaseSystem, Channel
 from gemeente_connect.errors import ConfigError, GemeenteConnectError, PluginError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.plugins import Plugins, discover
-from gemeente_connect.sync import Start
+from gemeente_connect.privacy import blame
+from gemeente_connect.syncing import Start
 
 
 class _Closable(Protocol):

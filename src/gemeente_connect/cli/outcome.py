@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from pathlib import Path
 
 from gemeente_connect.errors import AuthError, ConfigError, PluginError, StorageError, TemporaryError
 
@@ -53,12 +52,3 @@ def of_run(*, errors: Iterable[Exception], deferred: bool, refused: bool) -> Out
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
     """Choose what to act on first."""
     return min(outcomes, key=_WORST_FIRST.index, default=Outcome.DONE)
-
-
-def blame(error: BaseException) -> str:
-    """Say what failed and where. Not its message, which may hold personal data."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}"

@@ -30,8 +30,8 @@ from gemeente_connect.config import Config
 from gemeente_connect.contracts import Findable
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.plugins import Plugins
-from gemeente_connect.sync import Planned, Report
-from gemeente_connect.sync import plan as plan_channel
+from gemeente_connect.syncing import Planned, Report
+from gemeente_connect.syncing import plan as plan_channel
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import Literal
 
 from gemeente_connect.cli.drawing import on_terminal, shown, warn
 from gemeente_connect.cli.options import Wishes
-from gemeente_connect.sync import Watch
+from gemeente_connect.syncing import Watch
 
 _EVERY = 1.0  # seconds between two lines
 _VERBS = {"collect": "messages read", "deliver": "conversations delivered"}

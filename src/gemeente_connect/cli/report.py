@@ -13,7 +13,7 @@ from gemeente_connect.cli.opening import Job
 from gemeente_connect.cli.options import Form
 from gemeente_connect.cli.outcome import Outcome, of_run
 from gemeente_connect.contracts import Findable
-from gemeente_connect.sync import Report
+from gemeente_connect.syncing import Report
 
 Numbers = Mapping[str, int]
 """By what is refused, its number in the ledger."""

@@ -31,10 +31,10 @@ from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.files import FileStore
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.plugins import Plugins
-from gemeente_connect.sync import Report, Watch
-from gemeente_connect.sync import collect as collect_channel
-from gemeente_connect.sync import deliver as deliver_channel
-from gemeente_connect.sync import sync as sync_channel
+from gemeente_connect.syncing import Report, Watch
+from gemeente_connect.syncing import collect as collect_channel
+from gemeente_connect.syncing import deliver as deliver_channel
+from gemeente_connect.syncing import sync as sync_channel
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 Verb = Literal["sync", "collect", "deliver"]

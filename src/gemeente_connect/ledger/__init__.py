@@ -5,7 +5,7 @@ One file. Nothing outside it has to be kept to go on after a crash, but for the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import TracebackType
@@ -96,14 +96,18 @@ class Ledger:
 
     # -- delivering
 
-    def count_due(self, account: str, case_system: str, start: datetime | None) -> tuple[int, int]:
+    def count_due(
+        self, account: str, case_system: str, start: datetime | None, skip: Collection[str] = ()
+    ) -> tuple[int, int]:
         """Count what is due since `start` (None: everything), and what began before it and stays behind."""
-        return self._offering.count(account, case_system, start)
+        return self._offering.count(account, case_system, start, skip)
 
-    def due(self, account: str, case_system: str, start: datetime | None) -> Iterator[Offer]:
+    def due(
+        self, account: str, case_system: str, start: datetime | None, skip: Collection[str] = ()
+    ) -> Iterator[Offer]:
         """Yield the conversations of an account that have something new for a case system, oldest first."""
         self._names.account(case_system)
-        return self._offering.due(account, case_system, start)
+        return self._offering.due(account, case_system, start, skip)
 
     def steps(self, offer: Offer, case_system: str, lands_within: timedelta = LANDS_WITHIN) -> LedgerSteps:
         """Give the steps of an offered conversation."""
@@ -114,7 +118,7 @@ class Ledger:
         self._offering.settle(offer, case_system, receipt)
 
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
-        """Keep that a conversation was refused. True: it is new, or refused for another reason."""
+        """Keep that a conversation was refused. True: it is new, or has changed since."""
         with self._db.transaction():
             return self._refusals.add(
                 "conversation", case_system, offer.conversation.id, reason, revision=offer.revision

@@ -52,6 +52,11 @@ def read_change(body: str | bytes) -> Change:
     return _any_change().validate_json(body)
 
 
+def several(change: Edited | Deleted) -> str:
+    """Say why a change is refused."""
+    return _SEVERAL.format(change.change)
+
+
 class Changing:
     """Applies changes to stored messages. What was written before an edit or a deletion is kept."""
 
@@ -165,7 +170,7 @@ class Changing:
             "change",
             change.message.account,
             change.message.id,
-            _SEVERAL.format(change.change),
+            several(change),
             raw=change.model_dump_json().encode(),
         )
         return "refused" if new else "known"

@@ -72,6 +72,13 @@ class Names:
             )
         return self._threads[account, name]
 
+    def call(self, account: int, thread: str, called: str) -> None:
+        """Keep what people call a thread."""
+        self._db.write(
+            "UPDATE threads SET called = ? WHERE seq = ? AND coalesce(called, '') <> ?",
+            (called, self.thread(account, thread), called),
+        )
+
     def participant(self, account: int, participant: Participant) -> int:
         """Give the number of a participant, and keep what is newly known: a name, one more identity."""
         remembered = self._participants.get((account, participant.id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -33,11 +33,8 @@ _DUE = """
       AND (r.seq IS NULL OR r.revision < c.revision OR (r.dropped = 0 AND r.not_before <= :now))
 """
 _IN_TIME = "(c.first_at >= :start OR d.conversation IS NOT NULL)"  # what was delivered once is kept up to date
-_NEXT = f"""
-    SELECT c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt {_DUE}
-      AND {_IN_TIME} AND (c.first_at, c.seq) > (:first_at, :seq)
-    ORDER BY c.first_at, c.seq LIMIT {_AT_ONCE}
-"""
+_NEXT = "SELECT c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt"
+_AFTER = f"AND (c.first_at, c.seq) > (:first_at, :seq) ORDER BY c.first_at, c.seq LIMIT {_AT_ONCE}"
 _MESSAGES = """
     SELECT m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to, m.edited_at,
         m.deleted_at, m.status, m.internal
@@ -71,20 +68,19 @@ class Offering:
         self._refusals = refusals
         self._people: dict[str, Participant] = {}
 
-    def count(self, account: str, case_system: str, start: datetime | None) -> tuple[int, int]:
+    def count(self, account: str, case_system: str, start: datetime | None, skip: Collection[str]) -> tuple[int, int]:
         """Count what is due: from `start` on (None: everything), and what began before it and stays behind."""
-        row = self._db.one(
-            f"SELECT count(CASE WHEN {_IN_TIME} THEN 1 END), count(*) {_DUE}", self._values(account, case_system, start)
-        )
-        due, of = row or (0, 0)
-        return due, of - due
+        due, values = self._due(account, case_system, start, skip)
+        row = self._db.one(f"SELECT count(CASE WHEN {_IN_TIME} THEN 1 END), count(*) {due}", values)
+        counted, of = row or (0, 0)
+        return counted, of - counted
 
-    def due(self, account: str, case_system: str, start: datetime | None) -> Iterator[Offer]:
+    def due(self, account: str, case_system: str, start: datetime | None, skip: Collection[str]) -> Iterator[Offer]:
         """Yield what is due, oldest first. From here on an offered conversation keeps its id, messages and turns."""
-        values = self._values(account, case_system, start)
+        due, values = self._due(account, case_system, start, skip)
         while True:
             with self._db.transaction():
-                rows = self._db.read(_NEXT, values)
+                rows = self._db.read(f"{_NEXT} {due} AND {_IN_TIME} {_AFTER}", values)
                 offers = [self._claim(row) for row in rows]
             if not offers:
                 return
@@ -111,11 +107,17 @@ class Offering:
             )
             self._refusals.settle("conversation", case_system, offer.conversation.id)
 
-    def _values(self, account: str, case_system: str, start: datetime | None) -> dict[str, int | None]:
+    def _due(
+        self, account: str, case_system: str, start: datetime | None, skip: Collection[str]
+    ) -> tuple[str, dict[str, object]]:
+        """Give the end of a query for what is due, and its values."""
         known = self._names.account_if_known
+        skipped: dict[str, object] = {f"skip{number}": name for number, name in enumerate(skip)}
+        names = ", ".join(f":{key}" for key in skipped)
+        unless = f"AND t.name NOT IN ({names}) AND coalesce(t.called, '') NOT IN ({names})" if skipped else ""
+        where = {"account": known(account), "case_system": known(case_system), "now": now()}
         since = micros(start) if start else _EVER
-        where = {"account": known(account), "case_system": known(case_system)}
-        return where | {"now": now(), "start": since, "first_at": _EVER, "seq": 0}
+        return f"{_DUE} {unless}", {**where, **skipped, "start": since, "first_at": _EVER, "seq": 0}
 
     def _claim(self, row: Row) -> Offer:
         _, number, revision, key, account, kind, thread, receipt = row

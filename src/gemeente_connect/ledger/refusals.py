@@ -69,7 +69,7 @@ class Refusals:
         time = now()
         values = (kind, self._names.account(account), key)
         known = self._db.one(
-            "SELECT seq, attempts, reason, revision FROM refusals WHERE kind = ? AND account = ? AND key = ?", values
+            "SELECT seq, attempts, revision FROM refusals WHERE kind = ? AND account = ? AND key = ?", values
         )
         if known is None:
             self._db.write(
@@ -78,8 +78,8 @@ class Refusals:
                 (*values, reason, name, raw, revision, time, time, time + wait(1)),
             )
             return True
-        seq, attempts, before, refused_revision = known
-        again = revision == refused_revision and reason == before
+        seq, attempts, refused_revision = known
+        again = revision == refused_revision  # also in other words: a file may have become the fifth of nine
         self._db.write(
             "UPDATE refusals SET reason = ?, revision = ?, attempts = ?, last_at = ?, not_before = ?, "
             "dropped = CASE WHEN ? THEN dropped ELSE 0 END WHERE seq = ?",

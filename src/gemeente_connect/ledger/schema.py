@@ -17,6 +17,7 @@ MIGRATIONS: tuple[str, ...] = (
         seq INTEGER PRIMARY KEY,
         account INTEGER NOT NULL REFERENCES accounts,
         name TEXT NOT NULL,
+        called TEXT,                           -- what people call it, where the channel knows
         UNIQUE (account, name)
     );
     CREATE TABLE participants (
@@ -56,9 +57,11 @@ MIGRATIONS: tuple[str, ...] = (
         deleted_at BIGINT,
         status TEXT,
         internal INTEGER NOT NULL,
+        only_changed INTEGER NOT NULL DEFAULT 0,          -- 1: its edit or deletion was seen, itself never
         UNIQUE (account, id)
     );
     CREATE INDEX messages_by_conversation ON messages (conversation);
+    CREATE INDEX messages_only_changed ON messages (account, thread, sent_at) WHERE only_changed = 1;
     CREATE INDEX messages_by_time ON messages (thread, sent_at);
     CREATE TABLE aliases (
         account INTEGER NOT NULL REFERENCES accounts,

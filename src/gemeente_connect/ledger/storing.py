@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gemeente_connect.contracts import Page
-from gemeente_connect.ledger.changing import Changing, read_change
+from gemeente_connect.ledger.changing import Changing, read_change, several
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.names import Names, micros
+from gemeente_connect.ledger.originals import UNCLEAR, Originals
 from gemeente_connect.ledger.placing import Placing
 from gemeente_connect.ledger.refusals import Refusals
-from gemeente_connect.models import Attachment, Deleted, Edited, Message
+from gemeente_connect.models import Attachment, Change, Deleted, Edited, Message
 
 _KNOWN = "SELECT id, seq, text FROM messages WHERE account = ? AND id IN ({})"
 _KNOWN_BY_ALIAS = (
@@ -44,8 +45,8 @@ class Stored:
     """Messages that were known and had not changed."""
     changed: int = 0
     """Messages that were edited, deleted, or got an attachment or a status."""
-    refused: list[str] = field(default_factory=list)
-    """Keys of what was refused for the first time."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Reasons, by key, of what was refused for the first time."""
 
 
 class Storing:
@@ -57,6 +58,7 @@ class Storing:
         self._refusals = refusals
         self._placing = Placing(database)
         self._changing = Changing(database, names, refusals)
+        self._originals = Originals(database, names, refusals)
 
     def store(self, account: str, kind: str, page: Page, gap: timedelta) -> Stored:
         """Store a page and its cursor, or nothing of it."""
@@ -64,11 +66,13 @@ class Storing:
         try:
             with self._db.transaction():
                 number = self._names.account(account, kind)
-                self._messages(kind, page.messages, gap, stored)
+                for thread, called in page.thread_names.items():
+                    self._names.call(number, thread, called)
+                self._messages(kind, page, gap, stored)
                 self._changes(kind, page, gap, stored)
                 for item in page.unreadable:
                     if self._refusals.add("unreadable", account, item.id, item.reason, name=item.name, raw=item.raw):
-                        stored.refused.append(item.id)
+                        stored.refused[item.id] = item.reason
                 for key in page.readable:
                     self._refusals.settle("unreadable", account, key)
                 self._db.write("UPDATE accounts SET read_to = ? WHERE seq = ?", (page.cursor, number))
@@ -77,15 +81,17 @@ class Storing:
             raise
         return stored
 
-    def _messages(self, kind: str, messages: Sequence[Message], gap: timedelta, stored: Stored) -> None:
+    def _messages(self, kind: str, page: Page, gap: timedelta, stored: Stored) -> None:
         by_account: dict[str, list[Message]] = {}
-        for message in messages:
+        for message in page.messages:
             by_account.setdefault(message.account, []).append(message)
         for name, its in by_account.items():
             account = self._names.account(name, kind)
-            self._of_account(account, its, gap, stored)
+            self._of_account(account, its, page.changes, gap, stored)
 
-    def _of_account(self, account: int, messages: Sequence[Message], gap: timedelta, stored: Stored) -> None:
+    def _of_account(
+        self, account: int, messages: Sequence[Message], changes: Sequence[Change], gap: timedelta, stored: Stored
+    ) -> None:
         known = self.known(account, (key for m in messages for key in _keys(m)))
         fresh: list[Message] = []
         keys_of_fresh: set[str] = set()
@@ -104,15 +110,17 @@ class Storing:
                 again.append((row[1], message))
         for sender in {m.sender.id: m.sender for m in messages if m.sender}.values():
             self._names.participant(account, sender)  # keeps what is newly known, such as the number behind a name
-        self._insert(account, fresh, gap)
-        stored.new += len(fresh)
+        new, refused = self._originals.take_out(account, fresh, changes)
+        self._insert(account, new, gap)
+        stored.new += len(new)
+        stored.refused |= dict.fromkeys(refused, UNCLEAR)
         for seq, message in again:
             changed = self._changing.see_again(account, seq, message)
             stored.changed += changed
             stored.known += not changed
         self._unpark(account, (*keys_of_fresh, *(key for _, message in again for key in _keys(message))), stored)
         if later:
-            self._of_account(account, later, gap, stored)
+            self._of_account(account, later, changes, gap, stored)
 
     def known(self, account: int, ids: Iterable[str]) -> dict[str, Row]:
         """Give `(id, seq, text)` of the messages the ledger holds, by the id or alias they were asked for with."""
@@ -174,13 +182,14 @@ class Storing:
             outcome = self._changing.apply(account, change)
             if isinstance(outcome, Message):
                 self._insert(account, [outcome], gap)
+                self._originals.mark(account, outcome)
                 stored.new += 1
                 self._unpark(account, _keys(outcome), stored)
             else:
                 stored.changed += outcome == "changed"
                 stored.known += outcome == "known"
                 if outcome == "refused" and isinstance(change, Edited | Deleted):
-                    stored.refused.append(change.message.id)
+                    stored.refused[change.message.id] = several(change)
 
     def retry_change(self, account: str, key: str, body: bytes) -> None:
         """Try a refused change again; where it can be applied now, the refusal goes away."""

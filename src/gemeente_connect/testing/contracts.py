@@ -33,7 +33,7 @@ from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.ledger import Ledger, Offer
 from gemeente_connect.models import Attachment, Identity, Message
 from gemeente_connect.privacy import mask
-from gemeente_connect.sync import collect
+from gemeente_connect.syncing import collect
 from gemeente_connect.testing.builders import ACCOUNT, message, participant
 from gemeente_connect.testing.fakes import Crash
 

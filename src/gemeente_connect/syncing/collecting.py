@@ -1,0 +1,129 @@
+"""Collecting: from a channel into the ledger, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from typing import Protocol
+
+from gemeente_connect.contracts import Channel, Files, Page
+from gemeente_connect.conversations import QUIET_GAP
+from gemeente_connect.errors import (
+    AuthError,
+    ConfigError,
+    GemeenteConnectError,
+    PluginError,
+    RemoteError,
+    StorageError,
+)
+from gemeente_connect.ledger import Ledger
+from gemeente_connect.models import Change, Deleted, Edited, IdentityChanged
+from gemeente_connect.syncing.report import Report, Watch, bug, unwatched
+
+ATTACHMENT_LIMIT = 100 * 1024 * 1024
+"""Bytes. Larger attachments are refused."""
+
+
+class Keeps(Files, Protocol):
+    """An attachment store: keeps what is fetched and opens what is kept."""
+
+    def keep(self, chunks: Iterator[bytes], *, limit: int) -> Kept:
+        """Keep a content under its hash. Raises RejectedError over the limit (bytes), StorageError when it cannot."""
+
+
+class Kept(Protocol):
+    """What the attachment store tells of a content."""
+
+    @property
+    def sha256(self) -> str:
+        """The name it is opened by."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """Judged from the content."""
+        ...
+
+
+def collect(
+    channel: Channel,
+    ledger: Ledger,
+    *,
+    files: Keeps | None = None,
+    quiet_gap: timedelta = QUIET_GAP,
+    skip: Collection[str] = (),
+    watch: Watch = unwatched,
+    report: Report | None = None,
+) -> Report:
+    """Read what is new in a channel into the ledger, page by page, and fetch its attachments.
+
+    `files` keeps the attachments; None: they are not fetched. `skip` lists threads, by id or by the name people know
+    them by, of which nothing is kept. Raises what the channel raises; what was stored before stays stored.
+    """
+    report = report if report is not None else Report()
+    skipped = set(skip)
+    if files is not None:
+        _fetch(channel, ledger, files, report)  # what is left from earlier runs
+    for page in _pages(channel, ledger):
+        kept = _without(page, skipped, report)
+        stored = ledger.store(channel.account, channel.kind, kept, quiet_gap)
+        report.new += stored.new
+        report.known += stored.known
+        report.changed += stored.changed
+        report.refused |= stored.refused
+        if files is not None and (kept.messages or kept.changes):
+            _fetch(channel, ledger, files, report)
+        watch("collect", report.new + report.known + report.changed, None)
+    return report
+
+
+def _pages(channel: Channel, ledger: Ledger) -> Iterator[Page]:
+    try:
+        yield from channel.pages(ledger.cursor(channel.account))
+    except GemeenteConnectError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+        raise PluginError(bug(channel.account, error)) from None  # its message may hold personal data
+
+
+def _without(page: Page, skipped: set[str], report: Report) -> Page:
+    """Take out the threads that are skipped."""
+    if not skipped:
+        return page
+    skipped |= {thread for thread, name in page.thread_names.items() if name in skipped}  # also for the next pages
+    messages = tuple(m for m in page.messages if m.thread not in skipped)
+    report.skipped += len(page.messages) - len(messages)
+    gone = {m.id for m in page.messages if m.thread in skipped}
+    changes = tuple(c for c in page.changes if not _concerns(c, skipped, gone))
+    unreadable = tuple(u for u in page.unreadable if u.thread not in skipped)
+    names = {thread: name for thread, name in page.thread_names.items() if thread not in skipped}
+    kept = {"messages": messages, "changes": changes, "unreadable": unreadable, "thread_names": names}
+    return page.model_copy(update=kept)
+
+
+def _concerns(change: Change, threads: set[str], messages: set[str]) -> bool:
+    if isinstance(change, Edited | Deleted):
+        return change.message.thread in threads
+    if isinstance(change, IdentityChanged):
+        return change.thread in threads
+    return change.target in messages  # of other messages nobody knows the thread
+
+
+def _fetch(channel: Channel, ledger: Ledger, files: Keeps, report: Report) -> None:
+    """Fetch attachments one by one. One that fails stops neither its text nor the others."""
+    for wanted in ledger.wanted(channel.account):
+        try:
+            kept = files.keep(channel.download(wanted.attachment), limit=ATTACHMENT_LIMIT)
+        except (AuthError, ConfigError, StorageError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
+            reason = str(error) if isinstance(error, RemoteError) else bug(channel.account, error)
+            if ledger.fetch_failed(channel.account, wanted, reason):
+                report.refused[f"{wanted.message}/{wanted.number}"] = reason
+        else:
+            ledger.fetched(channel.account, wanted, sha256=kept.sha256, size=kept.size, media_type=kept.media_type)

@@ -1,0 +1,70 @@
+"""What a run did, and how it tells on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gemeente_connect.contracts import Findable, Receipt
+from gemeente_connect.errors import (
+    GemeenteConnectError,
+)
+from gemeente_connect.privacy import blame
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A conversation that was delivered in this run."""
+
+    conversation: str
+    update: bool
+    """True: it had been delivered before, and has changed or was offered again."""
+    receipt: Receipt
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did. Holds ids and counts, no personal data."""
+
+    new: int = 0
+    """Messages that were not known."""
+    known: int = 0
+    """Messages that were known and had not changed."""
+    changed: int = 0
+    """Messages that were edited, deleted or completed."""
+    skipped: int = 0
+    """Messages of threads on the skip list. They are not kept."""
+    delivered: list[Delivery] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Reasons, by what was refused for the first time in this run: conversations, unreadable things, attachments."""
+    deferred: dict[str, str] = field(default_factory=dict)
+    """Reasons, by conversation, of what the other side could not take now. It is tried again at the next run."""
+    before_start: int = 0
+    """Conversations that began before the start, and were not delivered."""
+    errors: list[GemeenteConnectError] = field(default_factory=list)
+    """What ended collecting or delivering early. What was done before stays done."""
+
+    @property
+    def findable(self) -> int:
+        """Number of delivered conversations that their resident finds."""
+        return sum(delivery.receipt.findable is Findable.YES for delivery in self.delivered)
+
+    @property
+    def not_findable(self) -> Mapping[Findable, int]:
+        """Number of delivered conversations that nobody finds, by reason."""
+        reasons = [d.receipt.findable for d in self.delivered if d.receipt.findable is not Findable.YES]
+        return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+
+
+Watch = Callable[[Literal["collect", "deliver"], int, int | None], None]
+"""Called on the way with what is being done, how many are done, and of how many (None: not known)."""
+
+
+def unwatched(what: Literal["collect", "deliver"], done: int, of: int | None) -> None:
+    """Tell nobody."""
+
+
+def bug(account: str, error: Exception) -> str:
+    """Say that a plugin failed, and where. Not its message, which may hold personal data."""
+    return f"the plugin of {account} failed with {blame(error)}: report it to its maker"
