@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from gemeente_connect import Ledger, discover
 from gemeente_connect.http import ApiSession
-from gemeente_connect.sync import sync
+from gemeente_connect.syncing import sync
 plugins = discover()
 assert plugins.channels, plugins
 session = ApiSession("http://127.0.0.1:9/")

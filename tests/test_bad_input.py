@@ -130,6 +130,8 @@ def test_dates_that_can_be_read_in_two_ways_are_asked_about_and_the_rest_is_deli
     ("before", "after", "said"),
     [
         ('own_name = "Gemeente"', 'own_nam = "Gemeente"', "did you mean 'own_name'"),
+        ('own_name = "Gemeente"', 'own_name = "G"\nquiet_gap_hour = 3', "[channels.whatsapp]: there is no setting"),
+        ('own_name = "Gemeente"', 'own_name = "G"\nquiet_gap_hour = 3', "did you mean 'quiet_gap_hours'"),
         ("[syncs.daily]", "[sync.daily]", "did you mean 'syncs'"),
         ('channel = "whatsapp"', 'channel = "watsapp"', "did you mean 'whatsapp'"),
         (

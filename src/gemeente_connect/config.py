@@ -107,12 +107,14 @@ class Config:
     def open_channel(self, name: str, plugins: Plugins) -> Channel:
         """Open a channel by name. Raises ConfigError, PluginError."""
         entry = _choose("channel", name, self.channels)
-        return plugins.channel(entry.plugin).connect(entry.values, folder=self.folder)
+        where, beside = f"[channels.{name}]", ChannelEntry.model_fields
+        return plugins.channel(entry.plugin).connect(entry.values, folder=self.folder, where=where, beside=beside)
 
     def open_case_system(self, name: str, plugins: Plugins) -> CaseSystem:
         """Open a case system by name. Raises ConfigError, PluginError."""
         entry = _choose("case system", name, self.case_systems)
-        return plugins.case_system(entry.plugin).connect(entry.values, folder=self.folder)
+        where, beside = f"[case_systems.{name}]", CaseSystemEntry.model_fields
+        return plugins.case_system(entry.plugin).connect(entry.values, folder=self.folder, where=where, beside=beside)
 
 
 def load(path: Path) -> Config:

@@ -250,18 +250,25 @@ class Connector(Generic[SettingsT, T_co]):
     open: Callable[[SettingsT], T_co]
     contract: int = CONTRACT
 
-    def connect(self, values: Mapping[str, object], *, folder: Path | None = None) -> T_co:
+    def connect(
+        self,
+        values: Mapping[str, object],
+        *,
+        folder: Path | None = None,
+        where: str | None = None,
+        beside: Iterable[str] = (),
+    ) -> T_co:
         """Check the values and open it. Relative paths start at `folder`; None: the current one.
 
-        Raises ConfigError that names the settings that are wrong, and never a value.
+        Raises ConfigError that names the settings that are wrong, and never a value. It says `where` they stand (None:
+        by the connector's name), and knows the keys that may stand `beside` them.
         """
         try:
             settings = self.settings.model_validate(values, context={"folder": folder or Path()})
         except ValidationError as error:
-            problems = "; ".join(
-                problem(each, self.settings.model_fields) for each in error.errors(include_input=False)
-            )
-            message = f"{self.name}: {problems}"
+            known = (*self.settings.model_fields, *beside)
+            problems = "; ".join(problem(each, known) for each in error.errors(include_input=False))
+            message = f"{where or self.name}: {problems}"
             raise ConfigError(message) from None
         return self.open(settings)
 
