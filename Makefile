@@ -6,7 +6,7 @@ DISTRIBUTIONS := . $(wildcard plugins/*)
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 DEMO := examples/demo
 
-.PHONY: help demo loket test check docs bench schema lock clean
+.PHONY: help demo loket test check docs bench bench-peers schema lock clean
 
 help:
 	@echo "make demo    set up and run the main job on the demo chats"
@@ -55,6 +55,12 @@ docs: $(VENV)/dev.done
 bench: $(VENV)/dev.done
 	$(BIN)/python -m bench
 
+# The same, with another parser beside it, in an environment of its own (its licence is GPL: nothing of ours needs it).
+bench-peers: $(VENV)/dev.done
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check whatstk==0.9.1
+	BENCH_WHATSTK_PYTHON=$(CURDIR)/.venv-peers/bin/python $(BIN)/python -m bench
+
 schema: $(VENV)/run.done
 	$(BIN)/python -c 'from gemeente_connect.models import json_schema; print(json_schema())' > docs/reference/models.schema.json
 
@@ -66,4 +72,4 @@ lock:
 	done
 
 clean:
-	rm -rf $(VENV) site artefacts $(DEMO)/state
+	rm -rf $(VENV) .venv-peers site artefacts $(DEMO)/state

@@ -101,6 +101,13 @@ def test_answers_of_the_municipality_do_not_have_to_lie_in_the_holders_time(desk
     assert find(desk, row, messages=(on("2026-05-31"), on("2026-06-03", by=DESK))) == (Findable.YES, FATIMA)
 
 
+def test_an_answer_sent_in_the_time_of_the_next_holder_may_be_theirs_and_is_shown_to_neither(desk: Desk) -> None:
+    rows = [f"{FATIMAS_ROW},2025-01-01,,2026-06-01", f"{JANS_ROW},2026-06-02,,"]
+    asked, answer = on("2026-05-31"), on("2026-06-03", by=DESK)
+    assert find(desk, *rows, messages=(asked, answer)) == (Findable.NOT_VALID_THEN, None)
+    assert find(desk, *rows, messages=(asked, on("2026-06-01", by=DESK))) == (Findable.YES, FATIMA)
+
+
 def test_two_verified_holders_at_the_same_time_hide_it_from_both(desk: Desk) -> None:
     rows = [f"{FATIMAS_ROW},2025-01-01,,", f"{JANS_ROW},2026-01-01,,"]
     assert find(desk, *rows) == (Findable.MORE_THAN_ONE_RESIDENT, None)
@@ -202,7 +209,7 @@ holders = st.builds(
     maybe_day,
 )
 claims = st.builds(
-    lambda addresses, days: Claim(1, tuple(addresses), min(days), max(days)),
+    lambda addresses, days: Claim(1, tuple(addresses), min(days), max(days), min(days), max(days)),
     st.sets(st.sampled_from(ADDRESSES), min_size=1),
     st.lists(st.sampled_from(DAYS), min_size=1, max_size=2),
 )
@@ -260,9 +267,8 @@ def test_one_more_row_for_another_resident_never_opens_a_conversation_to_the_fir
 
 
 def test_what_residents_wrote_gives_the_claim() -> None:
-    conversation: Conversation = chat(said("a", 5), said("b", 9, by=DESK), said("c", 12))
-    found = claim(message for message in conversation.messages if message.direction == "in")
-    assert found == Claim(
-        1, (("phone", FATIMAS_PHONE),), as_text(said(minutes=5).sent_at), as_text(said(minutes=12).sent_at)
-    )
+    conversation: Conversation = chat(said("a", 5), said("b", 9, by=DESK), said("c", 12), said("d", 14, by=DESK))
+    times = [as_text(said(minutes=minutes).sent_at) for minutes in (5, 12, 5, 14)]
+    found = claim(conversation.messages)
+    assert found == Claim(1, (("phone", FATIMAS_PHONE),), *times)
     assert judge(found, [], NO_TIME).findable is Findable.NO_RESIDENT_KNOWN

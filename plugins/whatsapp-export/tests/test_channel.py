@@ -113,6 +113,12 @@ def test_a_report_that_holds_a_colon_has_no_sender(read_one: Reader) -> None:
     assert got.texts[-1] == "Jan de Vries heeft het onderwerp gewijzigd naar “Melding: straat”"
 
 
+def test_a_contact_whose_name_reads_like_a_report_is_still_a_person(chats: Path, read: Reader) -> None:
+    (chats / "a.txt").write_text(JAN.replace("Jan de Vries", "Jan zakelijk account"))
+    got = read(contacts=contacts(chats, ("Jan zakelijk account", NUMBER)))
+    assert [m.direction for m in got.messages] == [None, "in", "out", "in"]
+
+
 def test_a_message_of_which_only_the_name_is_left_keeps_its_sender(read_one: Reader) -> None:
     got = read_one(JAN + "02-05-2022 16:11 - Jan de Vries:\nna een lege regel\n")
     assert (got.messages[-1].direction, got.texts[-1]) == ("in", "na een lege regel")
@@ -204,6 +210,16 @@ def test_the_same_chat_from_another_kind_of_phone_has_the_same_ids(read_one: Rea
     assert read_one(android).ids == read_one(ios, date_order="mdy").ids
 
 
+def test_the_same_chat_from_a_phone_in_another_language_has_the_same_ids(read_one: Reader) -> None:
+    dutch = ("<Media weggelaten>", "Gemiste spraakoproep", "Wachten op dit bericht", "Dit bericht is verwijderd",
+             "locatie: https://maps.google.com/?q=52.1,5.1", "PEILING:\nWanneer?\nOPTIE: ma (1 stem)")  # fmt: skip
+    english = ("<Media omitted>", "Missed voice call", "Waiting for this message", "This message was deleted",
+               "location: https://maps.google.com/?q=52.1,5.1", "POLL:\nWanneer?\nOPTION: ma (2 votes)")  # fmt: skip
+    for one, other in zip(dutch, english, strict=True):
+        ids = [read_one(f"02-05-2022 16:08 - Jan: {text}\n").ids for text in (one, other)]
+        assert ids[0] == ids[1], one
+
+
 # ---- threads and people ----------------------------------------------------------------------------------------------
 
 
@@ -231,6 +247,9 @@ def test_a_number_that_is_shown_needs_no_contacts(chats: Path, read: Reader) -> 
     got = read()
     assert {m.thread for m in got.messages} == {NUMBER}
     assert got.messages[1].sender.name is None
+    known = read(contacts=contacts(chats, ("Mama", NUMBER)))
+    assert known.pages[0].thread_names == {NUMBER: "Mama"}
+    assert {m.thread for m in known.messages} == {NUMBER}
 
 
 def test_a_name_with_marks_around_it_is_the_same_name(read_one: Reader) -> None:
@@ -258,7 +277,7 @@ def test_a_chat_in_which_only_the_municipality_writes_is_found_by_the_name_of_th
     assert [(m.thread, m.direction) for m in got.messages] == [(NUMBER, "out")]
 
 
-@pytest.mark.parametrize("key", ["a.txt", "a", "Jan de Vries"])
+@pytest.mark.parametrize("key", ["a.txt", "Jan de Vries"])
 def test_chat_may_name_a_thread_by_file_or_by_name_and_a_free_id_proves_no_address(
     chats: Path, read: Reader, key: str
 ) -> None:
@@ -288,7 +307,7 @@ def test_a_group_keeps_all_its_senders_and_needs_a_thread_of_its_own(chats: Path
     senders = [(m.sender.id, bool(m.sender.identities), m.direction) for m in got.messages if m.sender]
     assert senders == [
         (NUMBER, True, "in"),
-        ("municipality", False, "out"),
+        ("municipality/Gemeente Voorbeeld", False, "out"),
         (NUMBER, True, "in"),
         ("+31687654321", True, "in"),
         ("municipality/Collega", False, "out"),
@@ -302,6 +321,30 @@ def test_a_group_in_which_one_resident_writes_is_no_chat_with_that_resident(chat
     got = read(contacts=contacts(chats, ("Jan de Vries", NUMBER)))
     assert not got.messages
     assert "group" in got.unreadable[0].reason
+    text = (chats / "a.txt").read_text().partition("\n")[2]  # without the line that tells it is a group
+    (chats / "WhatsApp-chat met Buurt.txt").write_text(text)
+    (chats / "a.txt").unlink()
+    named = read(chat={"Buurt": "buurt"}, contacts=contacts(chats, ("Jan de Vries", NUMBER)))
+    assert {m.thread for m in named.messages} == {"buurt"}
+
+
+def test_in_a_group_neither_names_nor_the_order_of_own_names_change_an_id(chats: Path, read: Reader) -> None:
+    group = "02-05-2022 16:07 - U hebt de groep “Buurt” gemaakt\n" + JAN + "02-05-2022 16:12 - Collega: dag\n"
+    (chats / "a.txt").write_text(group)
+    first = read(chat={"a.txt": "buurt"}, own_name=["Gemeente Voorbeeld", "Collega"])
+    (chats / "a.txt").write_text(group.replace("Jan de Vries", "Jan Melder"))
+    known = contacts(chats, ("Jan Melder", NUMBER))
+    second = read(chat={"a.txt": "buurt"}, own_name=["Collega", "Gemeente Voorbeeld"], contacts=known)
+    assert first.ids == second.ids
+
+
+def test_a_file_name_in_chat_means_one_file_and_not_its_namesakes_in_other_folders(chats: Path, read: Reader) -> None:
+    for folder in ("een", "twee"):
+        (chats / folder).mkdir()
+        (chats / folder / "_chat.txt").write_text(JAN)
+    assert len(read(chat={"_chat.txt": NUMBER}).unreadable) == 2
+    got = read(chat={"een/_chat.txt": NUMBER})
+    assert ({m.thread for m in got.messages}, len(got.unreadable)) == ({NUMBER}, 1)
 
 
 def test_a_group_of_ios_reports_under_its_own_name_and_that_is_no_sender(chats: Path, read: Reader) -> None:
@@ -333,6 +376,26 @@ def test_a_name_with_two_histories_that_share_nothing_is_refused(chats: Path, re
     (chats / "a.txt").unlink()
     assert "shares no message" in read(got.cursor, **known).unreadable[0].reason
     named = read(got.cursor, chat={"b.txt": "+31687654321"}, **known)
+    assert {m.thread for m in named.messages} == {"+31687654321"}
+
+
+def test_what_the_municipality_sent_to_two_people_of_one_name_does_not_make_them_one(chats: Path, read: Reader) -> None:
+    (chats / "a.txt").write_text(JAN)
+    (chats / "b.txt").write_text(JAN.replace("Jan de Vries: ", "Jan de Vries: iets anders, "))
+    got = read(contacts=contacts(chats, ("Jan de Vries", NUMBER)))
+    assert "shares no message" in got.unreadable[0].reason
+
+
+def test_a_name_that_gets_another_number_does_not_take_the_chat_of_the_earlier_one_along(
+    chats: Path, read: Reader
+) -> None:
+    (chats / "a.txt").write_text(JAN)
+    first = read(contacts=contacts(chats, ("Jan de Vries", NUMBER)))
+    known = {"contacts": contacts(chats, ("Jan de Vries", "+31687654321"))}
+    second = read(first.cursor, **known)
+    assert not second.messages
+    assert "under another number" in second.unreadable[0].reason
+    named = read(second.cursor, chat={"a.txt": "+31687654321"}, **known)
     assert {m.thread for m in named.messages} == {"+31687654321"}
 
 
@@ -499,6 +562,16 @@ def test_media_come_out_of_a_zip_and_out_of_the_folder_beside_a_chat(
             assert b"".join(open_channel().download(attachment)) == (name * 1000).encode()
         assert photo.media_type == "image/jpeg"
         assert (gone.missing, gone.source, left_out.missing) == ("absent", None, "omitted")
+
+
+def test_beside_a_chat_that_has_no_folder_of_its_own_only_files_that_whatsapp_named_are_its_media(
+    chats: Path, read_one: Reader
+) -> None:
+    names = ("IMG-20220502-WA0006.jpg", "00000014-PHOTO-2022-05-02-16-17-01.jpg", "contacts.csv")
+    for name in names:
+        (chats / name).write_text("inhoud")
+    got = read_one("".join(f"02-05-2022 16:08 - Jan: {name} (bestand bijgevoegd)\n" for name in names))
+    assert [m.attachments[0].missing for m in got.messages] == [None, None, "absent"]
 
 
 def test_a_file_beside_two_chats_belongs_to_neither(chats: Path, read: Reader) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import struct
 import zipfile
@@ -53,6 +54,12 @@ def test_a_zip_that_could_do_harm_is_refused_whole(
     assert "export the chat again" in held.reason
 
 
+def test_a_bomb_of_many_small_files_is_refused(chats: Path, read: Reader) -> None:
+    small = [(f"{n}.jpg", b"\0" * 1_000_000) for n in range(10)]
+    zipped(chats / "a.zip", ("_chat.txt", CHAT), *small)
+    assert "200 times larger" in read().unreadable[0].reason
+
+
 def test_a_zip_with_two_files_of_one_name_is_refused(chats: Path, read: Reader) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         zipped(chats / "a.zip", ("_chat.txt", CHAT), ("_chat.txt", CHAT))
@@ -89,6 +96,17 @@ def test_a_zip_that_is_broken_off_is_refused(chats: Path, read: Reader, keep: in
     path.write_bytes(path.read_bytes()[:keep])
     (held,) = read().unreadable
     assert "broken off or damaged" in held.reason
+
+
+def test_a_zip_in_which_a_name_is_damaged_is_refused(chats: Path, read: Reader) -> None:
+    path = zipped(chats / "a.zip", ("_chat.txt", CHAT), ("fotoé.jpg", "x"))
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xc3\xc3"))
+    assert "broken off or damaged" in read().unreadable[0].reason
+
+
+def test_a_file_whose_name_is_not_utf_8_is_held_under_a_name_that_can_be_stored(chats: Path, read: Reader) -> None:
+    Path(os.fsdecode(bytes(chats) + b"/WhatsApp-chat met J\xe9.txt")).write_text("geen chat")
+    assert read().unreadable[0].name == "WhatsApp-chat met J?.txt"
 
 
 def test_a_zip_whose_text_is_damaged_yields_none_of_it(chats: Path, read: Reader) -> None:

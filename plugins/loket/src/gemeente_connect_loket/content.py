@@ -79,14 +79,14 @@ def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -
     """
     turns = shown(conversation)
     messages = [message for turn in turns for message in turn.messages]
-    times = sorted(as_text(message.sent_at) for message in messages)
+    who = claim(messages)
     return Content(
         channel=conversation.channel,
         subject=_subject(conversation, turns),
         answered=bool(turns) and turns[-1].direction == "out",
-        started_at=times[0] if times else None,
-        last_at=times[-1] if times else None,
-        claim=claim(message for message in messages if message.direction == "in"),
+        started_at=who.first,
+        last_at=who.last,
+        claim=who,
         turns=[(number, turn.id, turn.direction) for number, turn in enumerate(turns)],
         messages=[
             (number, position, *_message_row(message))

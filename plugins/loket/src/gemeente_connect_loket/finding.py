@@ -38,6 +38,9 @@ class Claim:
     first_in: str | None
     """When the first message of a resident was sent; None: none was."""
     last_in: str | None
+    first: str | None
+    """When the first message of anybody was sent; None: there is none."""
+    last: str | None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,17 +81,21 @@ class Verdict:
 
 
 def claim(messages: Iterable[Message]) -> Claim:
-    """Take from what residents wrote who they may be."""
+    """Take from a conversation who the residents in it may be."""
     addresses: dict[str | None, set[Address]] = defaultdict(set)
-    times = []
+    times, times_in = [], []
     for message in messages:
         times.append(as_text(message.sent_at))
+        if message.direction != "in":
+            continue
+        times_in.append(times[-1])
         of_sender = addresses[message.sender.id if message.sender else None]
         for identity in message.sender.identities if message.sender else ():
             if identity.kind != "bsn" or (identity.verified_at and is_bsn(identity.value)):
                 of_sender.add((identity.kind, identity.value))
     alone = next(iter(addresses.values())) if len(addresses) == 1 else set()
-    return Claim(len(addresses), tuple(sorted(alone)), min(times, default=None), max(times, default=None))
+    spans = (pick(moments, default=None) for moments in (times_in, times) for pick in (min, max))
+    return Claim(len(addresses), tuple(sorted(alone)), *spans)
 
 
 def judge(claim: Claim, holders: Iterable[Holder], before: timedelta) -> Verdict:
@@ -96,7 +103,7 @@ def judge(claim: Claim, holders: Iterable[Holder], before: timedelta) -> Verdict
 
     `before`: how long before its verification an address already ties its holder.
     """
-    if claim.first_in is None or claim.last_in is None:
+    if claim.first_in is None or claim.last_in is None or claim.first is None or claim.last is None:
         return Verdict(Findable.NO_QUESTION)
     if claim.residents > 1:
         return Verdict(Findable.MORE_THAN_ONE_RESIDENT)
@@ -107,11 +114,13 @@ def judge(claim: Claim, holders: Iterable[Holder], before: timedelta) -> Verdict
     periods = [_reaching_back(row, rows, before) for row in rows if row.verified_at]
     if not periods:
         return Verdict(Findable.NO_RESIDENT_KNOWN)
-    then = [each for each in periods if each.start <= claim.last_in and claim.first_in < each.end]
+    then = [each for each in periods if each.start <= claim.last and claim.first < each.end]
     if any(a.bsn != b.bsn and a.overlaps(b) for a, b in combinations(then, 2)):
         return Verdict(Findable.MORE_THAN_ONE_RESIDENT)
     whole = {each.bsn for each in then if _cover(then, each.bsn, claim.first_in, claim.last_in)}
-    return _only(whole) if whole else Verdict(Findable.NOT_VALID_THEN)
+    # An answer that was sent when somebody else held the address may have been meant for them.
+    alone = len({each.bsn for each in then}) == 1
+    return _only(whole) if whole and alone else Verdict(Findable.NOT_VALID_THEN)
 
 
 def _only(bsns: set[str]) -> Verdict:
@@ -206,6 +215,7 @@ def _claims(connection: sqlite3.Connection, records: str, values: Mapping[str, s
     for record, kind, value in connection.execute(query, values):
         addresses[record].append((kind, value))
     query = f"""
-        SELECT id, residents, first_in, last_in FROM record WHERE id IN ({records}) ORDER BY last_at DESC, id DESC
+        SELECT id, residents, first_in, last_in, started_at, last_at FROM record
+        WHERE id IN ({records}) ORDER BY last_at DESC, id DESC
     """  # noqa: S608 - a constant of this module
     return {row[0]: Claim(row[1], tuple(addresses[row[0]]), *row[2:]) for row in connection.execute(query, values)}

@@ -15,7 +15,7 @@ from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Attachment, Change, Message
 from gemeente_connect_whatsapp_export.cursor import Sketch, State, short
 from gemeente_connect_whatsapp_export.settings import ExportSettings
-from gemeente_connect_whatsapp_export.sources import Export, Source, Unsafe, download, find
+from gemeente_connect_whatsapp_export.sources import Export, Source, Unsafe, download, find, readable, unreadable
 
 if TYPE_CHECKING:  # loaded once there is something to read
     from gemeente_connect_whatsapp_export.contacts import Contacts
@@ -87,7 +87,7 @@ class ExportChannel:
                     self._resolve(source, export)
             except Undecided:
                 yield Finding(ok=False, text=_ask([source.number], len(sources)))
-            except _unreadable(Unusable) as error:
+            except unreadable(Unusable) as error:
                 yield Finding(ok=False, text=f"{where}: {_reason(error)}")
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ class ExportChannel:
             batch.finish(source, digest)
         except Undecided:
             undecided.append(source.number)
-        except _unreadable(Unusable) as error:
+        except unreadable(Unusable) as error:
             batch.refuse(source, key, f"{where}: {_reason(error)}", getattr(error, "name", None))
 
     def _chat(self, source: Source, export: Export, batch: _Batch, was: tuple[int, int]) -> Iterator[Page]:
@@ -151,22 +151,25 @@ class ExportChannel:
                 "it changed while it was looked at: it is read in the next run; move finished files only to `path`"
             )
             raise Unsafe(message)
+        if chat.by_name and batch.state.stands_for_another(chat.name or "", chat.thread):
+            message = "a chat of that name was read under another number before: when this file is of the number there is now, add it to `chat` by its file name, or skip it"  # noqa: E501
+            raise Unresolved(message, chat.name)
         known = batch.state.sketch(chat.thread) if chat.by_name else set()
         if known and _is_another(reader().parts(export.text()), known):
-            message = "it shares no message with what was read of a chat of that name before, so it may be somebody else's: add this file to `chat` by its file name, or skip it"  # noqa: E501
+            message = "it shares no message with what was read of a chat of that name before, so one of them may be somebody else's: see whose they are, and add this file to `chat` by its file name"  # noqa: E501
             raise Unresolved(message, chat.name)
         sketch = Sketch()
         for rows, changes in with_spots(reader().parts(export.text())):
             if chat.name:
                 batch.names[chat.thread] = chat.name
             if chat.by_name:
-                sketch.add([row["id"] for row in rows])
+                sketch.add(_telling(rows))
             batch.rows += rows
             batch.changes += changes
             while batch.full:
                 yield batch.page()
         if chat.by_name:
-            batch.state.keep_sketch(chat.thread, sketch)
+            batch.state.keep_sketch(chat.name or "", chat.thread, sketch)
 
     def _resolve(self, source: Source, export: Export) -> tuple[Chat, Any]:
         """Look a chat through and find out whose it is. Gives also a maker of readers for it."""
@@ -177,7 +180,7 @@ class ExportChannel:
         from gemeente_connect_whatsapp_export.survey import survey
 
         seen = survey(export.text(), self._settings.date_order)
-        chat = resolve(seen, source.names, source.chat_name, self._settings, self._contacts)
+        chat = resolve(seen, source.name, source.chat_name, self._settings, self._contacts)
 
         def reader() -> Reader:
             return Reader(
@@ -233,7 +236,7 @@ class _Batch:
         """Hold a file for a person."""
         self._settle(source, key)
         self.state.refuse(source.name, key)
-        self.unreadable.append(Unreadable(id=f"file-{key}", reason=reason, thread=thread, name=source.name))
+        self.unreadable.append(Unreadable(id=f"file-{key}", reason=reason, thread=thread, name=readable(source.name)))
 
     def finish(self, source: Source, digest: str) -> None:
         """Note that a file was read to its end."""
@@ -257,22 +260,20 @@ def _stamp(source: Source) -> tuple[int, int]:
     return told.st_size, told.st_mtime_ns
 
 
+def _telling(rows: list[Row]) -> list[str]:
+    """Give the ids by which a chat is known again: what the municipality wrote, it may have sent to many at once."""
+    return [row["id"] for row in rows if row["direction"] == "in"]
+
+
 def _is_another(parts: Any, known: set[str]) -> bool:
-    """Tell whether there are messages, and none of them is known."""
+    """Tell whether there are messages of residents, and none of them is known."""
     some = False
     for part in parts:
-        some = some or bool(part.rows)
-        if any(row["id"][:8] in known for row in part.rows):
+        ids = _telling(part.rows)
+        some = some or bool(ids)
+        if any(each[:8] in known for each in ids):
             return False
     return some
-
-
-def _unreadable(unusable: type[Exception]) -> tuple[type[Exception], ...]:
-    """Name what makes a file unreadable, and not the whole run."""
-    from zipfile import BadZipFile
-    from zlib import error as ZlibError  # noqa: N812 - its own name says nothing
-
-    return unusable, Unsafe, OSError, EOFError, BadZipFile, ZlibError, NotImplementedError
 
 
 def _reason(error: Exception) -> str:

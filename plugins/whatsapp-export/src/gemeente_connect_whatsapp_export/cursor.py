@@ -17,10 +17,11 @@ _FIRST, _SPREAD, _LAST = 2, 4, 2
 
 
 class State:
-    """Kept as the cursor: at most about 150 bytes a chat.
+    """Kept as the cursor: at most about 180 bytes a chat.
 
-    A sketch of a chat is a few ids: the first and last of what was read, and those with the lowest digests, which are
-    spread over it. Another export of the chat shares one of them; a chat with somebody else of that name does not.
+    A sketch of a chat is a few ids of what residents wrote: the first and last of what was read, and those with the
+    lowest digests, which are spread over it. Another export of the chat shares one of them; a chat with somebody else
+    of that name does not, even where the municipality sent both the same.
     """
 
     def __init__(self, since: Cursor | None, settings: str) -> None:
@@ -31,12 +32,14 @@ class State:
         self._settings = settings
         self._files: dict[str, str] = kept.get("files", {})
         self._sketches: dict[str, str] = kept.get("chats", {})
+        self._names: dict[str, str] = kept.get("names", {})
         if kept.get("settings") != settings:  # read all again: another person, thread or date may come of it
             self._files = {file: was for file, was in self._files.items() if was.startswith("!")}
 
     def cursor(self) -> Cursor:
         """Write it down."""
-        kept = {"v": _VERSION, "settings": self._settings, "files": self._files, "chats": self._sketches}
+        kept = {"v": _VERSION, "settings": self._settings, "files": self._files}
+        kept |= {"chats": self._sketches, "names": self._names}
         return Cursor(json.dumps(kept, separators=(",", ":"), sort_keys=True))
 
     def keep_only(self, files: Iterable[str]) -> None:
@@ -66,8 +69,13 @@ class State:
         kept = self._sketches.get(short(thread), "")
         return {kept[at : at + 8] for at in range(0, len(kept), 8)}
 
-    def keep_sketch(self, thread: str, sketch: Sketch) -> None:
-        """Remember a thread by a few ids."""
+    def stands_for_another(self, name: str, thread: str) -> bool:
+        """Tell whether a thread was read under this name before, and it was another one."""
+        return self._names.get(short(name), short(thread)) != short(thread)
+
+    def keep_sketch(self, name: str, thread: str, sketch: Sketch) -> None:
+        """Remember a thread that was found through a name, and a few ids of it."""
+        self._names[short(name)] = short(thread)
         if sketch:
             self._sketches[short(thread)] = str(sketch)
 

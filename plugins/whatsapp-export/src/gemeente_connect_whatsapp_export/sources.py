@@ -29,6 +29,7 @@ _SMALL = 1 << 20  # what is smaller than this cannot fill a machine, whatever it
 
 _CHAT_NAME = re.compile(r"WhatsApp[ -]?chat (?:met|with|mit|-) (.+?)(?: ?\(\d+\))?", re.IGNORECASE)
 _IOS_TEXT = "_chat.txt"
+_NAME_BY_WHATSAPP = re.compile(r".+-WA[0-9]{4,}(\..*)?|[0-9]{8}-.+")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_TEXT = {
     b"%PDF": "the file is a PDF, with the name of a text: export the chat from WhatsApp itself",
@@ -55,18 +56,13 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Its path below the root."""
+        """Its path below the root. It is called so in the settings: many folders may hold a `_chat.txt`."""
         return self.path.relative_to(self.root).as_posix()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What it may be called in the settings."""
-        return self.name, self.path.name, self.path.stem
 
     @property
     def chat_name(self) -> str | None:
         """The name of the chat, if the file has the name that WhatsApp gave it."""
-        found = _CHAT_NAME.fullmatch(self.path.stem)
+        found = _CHAT_NAME.fullmatch(readable(self.path.stem))
         return found[1] if found else None
 
     def digest(self) -> str:
@@ -105,6 +101,11 @@ def find(path: Path) -> list[Source]:
     return [Source(path, file, number, chats[file.parent] <= {file.name}) for number, file in enumerate(found, 1)]
 
 
+def readable(name: str) -> str:
+    """Write the name of a file so that it can be stored: an old disk has names that are not UTF-8."""
+    return name.encode(errors="replace").decode()
+
+
 def _is_chat_file(name: str) -> bool:
     return name.lower().endswith((".txt", ".zip")) and not name.startswith((".", "~"))
 
@@ -140,8 +141,11 @@ class LooseExport:
     def _beside(self) -> dict[str, int]:
         if not self._source.alone:
             return {}
+        # Anybody may type "contacts.csv (bestand bijgevoegd)": what is not surely of this export stays out.
+        own_folder = self._source.path.parent != self._source.root
         with os.scandir(self._source.path.parent) as there:
-            return {file.name: file.stat().st_size for file in there if file.is_file(follow_symlinks=False)}
+            files = (file for file in there if file.is_file(follow_symlinks=False))
+            return {f.name: f.stat().st_size for f in files if own_folder or _NAME_BY_WHATSAPP.fullmatch(f.name)}
 
     def media(self, name: str) -> Media | None:
         """Find a file that came with the chat. None: it did not."""
@@ -242,6 +246,8 @@ def _problem_of_zip(members: list[ZipInfo], size: int) -> str | None:
         return "it holds two files of one name"
     if sum(member.file_size for member in members) > LARGEST_ZIP:
         return f"it would become more than {LARGEST_ZIP >> 30} GiB"
+    if sum(member.file_size for member in members) > max(_SMALL, HIGHEST_RATIO * size):
+        return f"it would become more than {HIGHEST_RATIO} times larger"
     if sum(member.compress_size for member in members) > size:
         return "its files overlap"
     return None
@@ -264,15 +270,20 @@ def _problem_of_member(member: ZipInfo) -> str | None:
     return next((problem for problem, found in checks.items() if found), None)
 
 
+def unreadable(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """Name what reading a file may raise, and more. When a name in a zip is damaged, that is a UnicodeDecodeError."""
+    from zipfile import BadZipFile
+    from zlib import error as ZlibError  # noqa: N812 - its own name says nothing
+
+    return Unsafe, OSError, EOFError, BadZipFile, ZlibError, NotImplementedError, UnicodeDecodeError, *more
+
+
 def download(root: Path, source: str) -> Iterator[bytes]:
     """Yield the content of an attachment, by its `source`. Raises RejectedError when it is not there (any more)."""
-    from zipfile import BadZipFile
-    from zlib import error as ZlibError  # noqa: N812 - its name says nothing
-
     name, *member = json.loads(source)
     try:
         yield from _content(root, root / name, *member)
-    except (OSError, KeyError, EOFError, BadZipFile, ZlibError, NotImplementedError, Unsafe) as error:
+    except unreadable(KeyError) as error:
         reason = str(error) if isinstance(error, Unsafe) else "it is not there any more, or it is damaged"
         message = f"the attachment cannot be read: {reason}"
         raise RejectedError(message) from None

@@ -42,6 +42,8 @@ class Survey:
     """The names of those who wrote something, as they stand there."""
     reporters: frozenset[str]
     """The names under which iOS puts WhatsApp's own reports: the name of the chat, or of somebody in it."""
+    doubtful: frozenset[str]
+    """On Android, what stands before a colon and reads like a report: part of one, unless it is somebody's name."""
     group: bool
     """It holds a report that only groups have."""
 
@@ -117,6 +119,7 @@ class _Look:
         self._dates = DateOrder(form)
         self._writers: set[str] = set()
         self._reporters: set[str] = set()
+        self._doubtful: set[str] = set()
         self._group = False
         self._without_header = 0
 
@@ -145,6 +148,8 @@ class _Look:
         self._group = self._group or is_about_a_group(own_words or name)
         if marked:
             self._reporters.add(name)
+        elif named:
+            self._doubtful.add(name)
 
     def _newline_of(self, first_piece: str) -> str:
         """Tell whether messages stand apart by CRLF: then a bare LF, and what follows it, belongs to a message."""
@@ -168,5 +173,6 @@ class _Look:
             excluded=impossible,
             writers=frozenset(self._writers),
             reporters=frozenset(self._reporters),
+            doubtful=frozenset(self._doubtful),
             group=self._group,
         )

@@ -163,8 +163,16 @@ def _whole(body: str, *, marked: bool) -> Found | None:
     if not text:
         return Found("unsupported", EMPTY)
     kind = _kind_of_whole(text, marked=marked)
-    question = "\n".join(text.split("\n", 2)[:2])  # of a poll: the votes below it change
-    return Found(kind, text, question if kind == "poll" else text) if kind else None
+    return Found(kind, text, _key_of_whole(kind, text)) if kind else None
+
+
+def _key_of_whole(kind: MessageKind, text: str) -> str:
+    """Leave out what differs between languages and systems: the same call is `Gemist spraakgesprek` on iOS."""
+    if kind == "poll":  # the second line is the question; the votes below it change
+        return "\0poll" + text.partition("\n")[2].partition("\n")[0]
+    if kind == "location":
+        return f"\0location{text.partition(': ')[2]}"
+    return "\0call" if kind == "call" else "\0waiting" if text.startswith(_WAITING) else text
 
 
 def _kind_of_whole(text: str, *, marked: bool) -> MessageKind | None:
