@@ -93,3 +93,10 @@ def test_the_readme_and_the_dutch_one_name_commands_that_exist() -> None:
     for name in ("README.md", "README.nl.md", "docs/nl/beheerders.md"):
         named = re.findall(r"^\$ gemeente-connect (\w+)", (DOCS.parent / name).read_text(), re.MULTILINE)
         assert set(named) <= set(COMMANDS)
+
+
+def test_no_page_shows_the_mark_of_an_example_in_the_place_of_the_example() -> None:
+    pages = [path.read_text() for path in DOCS.rglob("*.md")]
+    marks = [line.strip() for page in pages for line in page.splitlines() if "--8" in line]
+    assert marks
+    assert not [mark for mark in marks if not re.fullmatch(r'--8<-- "[\w/.-]+"', mark)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gemeente_connect import FileStore, Ledger, discover, sync
 
-demo = Path(sys.argv[1])
+demo = Path(sys.argv[1] if len(sys.argv) > 1 else "examples/demo")
 settings = {"path": "chats", "account": "+31687654321", "own_name": "Gemeente Waterveen", "contacts": "contacts.csv"}
 groups = {"Speelplek Lindenhof": "speelplek-lindenhof"}
 plugins = discover()
