@@ -1,4 +1,4 @@
-"""For all tests: a failing example is found again."""
+"""For the tests of the core."""
 
 from __future__ import annotations
 
@@ -6,17 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from gemeente_connect.ledger import Ledger
-
-settings.register_profile(
-    "gemeente_connect",
-    deadline=None,  # a busy machine is no failure
-    derandomize=True,  # the same examples everywhere: what fails in CI fails here
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("gemeente_connect")
 
 
 @pytest.fixture

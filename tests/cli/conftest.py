@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,9 @@ def start(folder: Path) -> Callable[..., subprocess.Popen[str]]:
     def start(*arguments: str, **more: object) -> subprocess.Popen[str]:
         program = [sys.executable, "-c", "from gemeente_connect.cli import main; main()", *arguments]
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": dict(os.environ)} | more
+        settings["preexec_fn"] = partial(
+            signal.signal, signal.SIGINT, signal.default_int_handler
+        )  # a shell may ignore it
         return subprocess.Popen(program, cwd=folder, text=True, **settings)  # type: ignore[call-overload,no-any-return]
 
     return start

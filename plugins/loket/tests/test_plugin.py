@@ -9,6 +9,7 @@ import pytest
 from gemeente_connect.contracts import CaseSystem, Checkable, Plans
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.plugins import discover
+from gemeente_connect_loket.store import Store
 
 
 def test_discovery_finds_the_case_system_under_its_name_and_opens_it(tmp_path: Path) -> None:
@@ -26,9 +27,14 @@ def test_a_misspelt_setting_is_told_with_the_right_one(tmp_path: Path) -> None:
         discover().case_system("loket").connect({"databse": "loket.sqlite"}, folder=tmp_path)
 
 
-def test_a_database_in_a_folder_that_is_not_there_is_told_when_it_is_opened(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="does not exist"):
-        discover().case_system("loket").connect({"database": "nowhere/loket.sqlite"}, folder=tmp_path)
+def test_the_folder_of_the_database_is_made_with_the_first_record_and_not_before(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state" / "loket.sqlite")
+    assert not store.exists
+    assert list(tmp_path.iterdir()) == []
+    with store.writing():
+        pass
+    assert store.exists
+    store.close()
 
 
 def test_delivering_never_loads_the_web_page() -> None:

@@ -6,19 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from gemeente_connect.contracts import Channel, Cursor, Page, Unreadable
 from gemeente_connect.models import Deleted, Edited, Message
 from gemeente_connect_whatsapp_export.plugin import register_channels
-
-settings.register_profile(
-    "whatsapp-export",
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("whatsapp-export")
 
 OpenChannel = Callable[..., Channel]
 

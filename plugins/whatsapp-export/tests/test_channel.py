@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gemeente_connect.contracts import Channel, Checkable
+from gemeente_connect.contracts import Channel, Checkable, Unreadable
 from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Attachment, Spot
 from gemeente_connect.plugins import discover
@@ -629,3 +629,24 @@ assert loaded == {{"plugin", "settings", "channel", "cursor", "sources"}}, loade
 assert "phonenumbers" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_in_a_folder_the_file_whose_dates_are_asked_about_is_listed_so_that_its_name_can_be_looked_up(
+    chats: Path, open_channel: Callable[..., Channel], read: Reader
+) -> None:
+    text = "5/2/22, 16:08 - +31 6 12345679: Dag\n5/2/22, 16:09 - Gemeente Voorbeeld: Dag\n"
+    (chats / "which.txt").write_text(text, encoding="utf-8")
+    listed: list[Unreadable] = []
+    with pytest.raises(ConfigError, match="date_order"):  # noqa: PT012 - it is raised after the pages
+        for page in open_channel().pages(None):
+            listed += page.unreadable
+            cursor = page.cursor
+    assert [item.name for item in listed] == ["which.txt"]
+    told = read(cursor, date_order="dmy")
+    assert (len(told.messages), told.readable) == (2, [listed[0].id])
+
+
+def test_two_empty_files_are_two_things_to_look_at(chats: Path, read: Reader) -> None:
+    for name in ("one.txt", "two.txt"):
+        (chats / name).touch()
+    assert len({item.id for item in read().unreadable}) == 2

@@ -122,9 +122,6 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         with _clear_errors(path):
-            if not path.parent.is_dir():
-                message = f"the folder of the database {path} does not exist: make it, or correct 'database'"
-                raise ConfigError(message)
             if path.is_dir():
                 message = f"{path} is a folder: 'database' is a file in a folder"
                 raise ConfigError(message)
@@ -192,6 +189,7 @@ class Store:
 
     def _open(self, *, make: bool) -> sqlite3.Connection:
         if make:  # with the right mode from the start: SQLite gives its companion files the same
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         uri = f"{self.path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(

@@ -125,7 +125,7 @@ class ExportChannel:
             was, digest = _stamp(source), source.digest()
             if batch.state.is_read(source.name, digest):
                 return
-            key = digest[:32]
+            key = digest[:32] if was[0] else short(source.name)  # all empty files have one content
         except OSError as error:
             batch.refuse(source, key, f"{where}: {_reason(error)}", None)
             return
@@ -138,6 +138,9 @@ class ExportChannel:
             batch.finish(source, digest)
         except Undecided:
             undecided.append(source.number)
+            if self._path.is_dir():  # listed too: there its name can be looked up
+                reason = f"{where}: its dates can be read as day/month and as month/day: set `date_order`"
+                batch.refuse(source, key, reason, None)
         except unreadable(Unusable) as error:
             batch.refuse(source, key, f"{where}: {_reason(error)}", getattr(error, "name", None))
 
