@@ -23,7 +23,9 @@ session = ApiSession("http://127.0.0.1:9/")
 with Ledger(Path(sys.argv[1]) / "ledger.sqlite"):
     pass
 """
-LIBRARIES = "import requests, pydantic, pluggy, dateutil.parser"
+LIBRARIES = "import requests, pluggy, dateutil.parser\nfrom pydantic import BaseModel"
+FLOOR = "floor: requests, pydantic, pluggy, dateutil"
+READY_TO_FLOOR = 1.16  # the goal of 215 ms was set where the floor took 185
 GOALS = {"import gemeente_connect": 30, "gemeente-connect --help": 80, "ready to sync over HTTP": 215}
 
 
@@ -34,12 +36,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         commands = {
             "empty interpreter": [sys.executable, "-c", "pass"],
-            "floor: requests, pydantic, pluggy, dateutil": [sys.executable, "-c", LIBRARIES],
+            FLOOR: [sys.executable, "-c", LIBRARIES],
             "import gemeente_connect": [sys.executable, "-c", "import gemeente_connect"],
             "gemeente-connect --help": [command_line, "--help"],
             "ready to sync over HTTP": [sys.executable, "-c", READY, folder],
         }
         runs = in_turn(commands, ROUNDS)
+        ready, floor = runs["ready to sync over HTTP"], runs[FLOOR]
         empty = [r.wall for r in runs["empty interpreter"]]
         rows = []
         for name, its in runs.items():
@@ -54,6 +57,14 @@ def main() -> None:
                     "" if goal is None else ("yes" if above <= goal else "NO"),
                 ]
             )
+        times = median(
+            [
+                (r.wall - e.wall) / (f.wall - e.wall)
+                for r, f, e in zip(ready, floor, runs["empty interpreter"], strict=True)
+            ]
+        )
+        reached = "yes" if times <= READY_TO_FLOOR else "NO"
+        rows.append(["ready to sync, × floor", "", f"{times:.2f}", f"≤ {READY_TO_FLOOR}", reached])
         rows.append(["modules loaded then", _modules(folder), "", "≤ 430", ""])
     header = ["what", "whole", "above empty", "goal", "reached"]
     table(f"Starting, milliseconds of wall clock, median of {ROUNDS}", header, rows)

@@ -224,7 +224,9 @@ def test_every_model_in_the_schema_says_what_it_is_for() -> None:
     assert all(model.get("description") for name, model in schema["$defs"].items() if "properties" in model)
 
 
-def test_half_an_emoji_is_refused_before_it_reaches_a_database_that_cannot_hold_it() -> None:
+@pytest.mark.parametrize("field", ["text", "reply_to", "conversation", "aliases"])
+def test_half_an_emoji_is_refused_before_it_reaches_a_database_that_cannot_hold_it(field: str) -> None:
+    broken: dict[str, Any] = {"text": "kapot \ud83d", "aliases": ("kapot \ud83d",)}
     with pytest.raises(ValidationError) as caught:
-        message(text="kapot \ud83d")
+        message(**{field: broken.get(field, broken["text"])})
     assert "kapot" not in str(caught.value)

@@ -40,18 +40,16 @@ def digest(*parts: str) -> str:
     return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 
-def clusters(times: Iterable[int], gap: int) -> Iterator[tuple[int, int]]:
-    """Put sorted times together that are less than a gap apart. Yields the first and last of each cluster."""
-    first = last = None
+def clusters(times: Iterable[int], gap: int) -> Iterator[list[int]]:
+    """Put sorted times together that are less than a gap apart."""
+    cluster: list[int] = []
     for time in times:
-        if first is None or last is None:
-            first = time
-        elif time - last >= gap:
-            yield first, last
-            first = time
-        last = time
-    if first is not None and last is not None:
-        yield first, last
+        if cluster and time - cluster[-1] >= gap:
+            yield cluster
+            cluster = []
+        cluster.append(time)
+    if cluster:
+        yield cluster
 
 
 def nearest(time: int, spans: Sequence[Span]) -> Span:

@@ -18,7 +18,7 @@ from gemeente_connect.privacy import Personal, pseudonym
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 Text = Annotated[str, Field(max_length=10_000_000)]
-"""Any text. The bound also makes sure that it can be stored: half an emoji (a lone surrogate) cannot."""
+"""What somebody wrote or named, of any length that makes sense."""
 Direction = Literal["in", "out"]
 """`in`: written by a resident; `out`: written on behalf of the municipality."""
 MessageKind = Literal[
@@ -38,7 +38,13 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 class Model(BaseModel):
     """What every model here shares: frozen, no unknown fields, and silent about personal data."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,
+        str_min_length=0,  # any bound makes sure that a text can be stored: half an emoji (a lone surrogate) cannot
+    )
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         fields = type(self).model_fields

@@ -85,10 +85,9 @@ def start(folder: Path) -> Callable[..., subprocess.Popen[str]]:
 
     def start(*arguments: str, **more: object) -> subprocess.Popen[str]:
         program = [sys.executable, "-c", "from gemeente_connect.cli import main; main()", *arguments]
-        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": dict(os.environ)} | more
-        settings["preexec_fn"] = partial(
-            signal.signal, signal.SIGINT, signal.default_int_handler
-        )  # a shell may ignore it
+        interruptible = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": dict(os.environ)}
+        settings |= {"preexec_fn": interruptible} | more
         return subprocess.Popen(program, cwd=folder, text=True, **settings)  # type: ignore[call-overload,no-any-return]
 
     return start

@@ -139,6 +139,15 @@ def test_collect_and_deliver_are_the_two_halves_of_sync(configure: Configure, ru
     assert (delivered["messages"]["new"], delivered["conversations"]["delivered"]) == (0, 3)
 
 
+def test_deliver_leaves_out_a_chat_that_was_collected_before_it_was_put_on_the_skip_list(
+    configure: Configure, run: Run
+) -> None:
+    configure()
+    run("collect")
+    configure(daily={"skip": ["chat 1"]})
+    assert json.loads(run("deliver", "--json").stdout)["syncs"][0]["conversations"]["delivered"] == 2
+
+
 def test_a_chat_on_the_skip_list_is_not_kept(configure: Configure, run: Run) -> None:
     configure(daily={"skip": ["chat 1"]})
     for command in ("plan", "sync"):

@@ -140,6 +140,19 @@ def test_a_text_that_changed_without_a_mark_is_an_edit_seen_now(ledger: Ledger) 
     assert _messages(ledger)["m1"].edited_at is not None
 
 
+def test_a_text_that_changes_again_without_a_mark_is_taken_and_an_older_copy_is_not(ledger: Ledger) -> None:
+    for text in ("Een", "Twee", "Drie", "Een", "Twee"):
+        _store(ledger, message(1, text=text))
+    assert _texts(ledger) == {"m1": "Drie"}
+
+
+def test_of_two_edits_within_one_minute_both_earlier_texts_are_kept(ledger: Ledger, tmp_path: Path) -> None:
+    _store(ledger, message(1), changes=(_edited("m1", "Twee", at=LATER), _edited("m1", "Drie", at=LATER)))
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as other:
+        assert other.execute("SELECT text FROM earlier_texts").fetchall() == [("Bericht 1",), ("Twee",)]
+    other.close()
+
+
 # ---- by the spot where it stands
 
 
@@ -267,6 +280,7 @@ def test_somebody_who_goes_on_under_another_number_keeps_the_old_one_too(ledger:
     _store(ledger, message(1))
     change = IdentityChanged(account=ACCOUNT, thread="t", participant=participant(), identity=new, at=LATER)
     assert _store(ledger, changes=(change,)) == (0, 0, 1, [])
+    assert _store(ledger, changes=(change,)) == (0, 1, 0, [])
     sender = _messages(ledger)["m1"].sender
     assert sender is not None
     assert sender.identities == (*participant().identities, new)

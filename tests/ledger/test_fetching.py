@@ -9,7 +9,7 @@ import pytest
 
 from gemeente_connect.ledger import Ledger, Wanted
 from gemeente_connect.models import Attachment, Message
-from gemeente_connect.testing.builders import ACCOUNT, message, page, receipt
+from gemeente_connect.testing.builders import ACCOUNT, START, message, page, receipt
 
 HASH = "a" * 64
 
@@ -53,6 +53,12 @@ def test_what_the_channel_can_give_is_wanted_until_it_is_kept_and_then_offered(l
     ]
     assert _is_due(ledger)
     assert not _is_due(ledger)
+
+
+def test_one_whose_message_was_deleted_before_it_was_fetched_is_not_fetched_any_more(ledger: Ledger) -> None:
+    _store(ledger, _photo(), _photo(2))
+    _store(ledger, _photo().model_copy(update={"deleted_at": START}))
+    assert [wanted.attachment for wanted in ledger.wanted(ACCOUNT)] == list(_photo(2).attachments)
 
 
 def test_many_are_yielded_once_each_and_oldest_first(ledger: Ledger) -> None:

@@ -106,6 +106,7 @@ def test_what_was_unreadable_is_kept_with_its_content_until_it_can_be_read(ledge
     listed = ledger.refused()["file-1"]
     assert ledger.show(listed.number) == (listed, b"%PDF-1.7")
     assert (listed.kind, listed.name, listed.attempts) == ("unreadable", "chat.txt", 2)
+    assert "chat.txt" not in repr(listed)
     ledger.store(ACCOUNT, "whatsapp", page(readable=("file-1", "never heard of")))
     assert ledger.refused() == {}
 

@@ -164,6 +164,19 @@ def test_a_shared_thing_is_made_once_for_all_conversations_and_threads(ledger: L
     assert other.made == ["R1"]
 
 
+def test_making_a_shared_thing_may_need_another_shared_thing(steps: LedgerSteps, other: OtherSide) -> None:
+    def employee() -> Refs:
+        return steps.once("department/1", other.make, other.find, shared=True)
+
+    made: list[Refs] = []
+    run = threading.Thread(
+        target=lambda: made.append(steps.once("employee/1", employee, other.find, shared=True)), daemon=True
+    )
+    run.start()
+    run.join(10)  # it would wait for itself, for ever
+    assert made == [{"reference": "R1"}]
+
+
 def test_keep_puts_a_value_when_it_differs_from_what_was_kept_last(steps: LedgerSteps) -> None:
     puts: list[str] = []
     for value in ("a", "a", "b", "a"):

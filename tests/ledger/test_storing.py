@@ -133,6 +133,14 @@ def test_a_participant_gains_identities_and_loses_none(ledger: Ledger) -> None:
     assert (sender_now.name, sender_now.identities) == ("Jan", (phone, email))
 
 
+def test_an_address_stays_verified_when_the_channel_shows_it_again_without_saying_so(ledger: Ledger) -> None:
+    phone = Identity(kind="phone", value="+31612345678")
+    verified = phone.model_copy(update={"verified_at": START, "valid_from": START})
+    for number, identity in enumerate([phone, verified, phone]):
+        ledger.store(ACCOUNT, "whatsapp", page(message(number, sender=participant(identities=(identity,)))))
+    assert [i for m in _messages(ledger).values() if m.sender for i in m.sender.identities] == [verified] * 3
+
+
 def test_looking_for_attachments_before_the_first_page_does_not_lose_the_kind_of_channel(ledger: Ledger) -> None:
     assert list(ledger.wanted(ACCOUNT)) == []
     ledger.store(ACCOUNT, "whatsapp", page(message(1)))

@@ -13,7 +13,7 @@ import click
 from gemeente_connect.cli import documents, options
 from gemeente_connect.cli.documents import Check, InstalledOne
 from gemeente_connect.cli.drawing import Column, Tick, say, say_json, table, warn
-from gemeente_connect.cli.opening import guarded, installed, load, open_case_system, open_channel
+from gemeente_connect.cli.opening import installed, load, open_case_system, open_channel
 from gemeente_connect.cli.options import Wishes
 from gemeente_connect.cli.outcome import Outcome, of_error, worst
 from gemeente_connect.config import Config
@@ -22,6 +22,7 @@ from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.files import FileStore
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.plugins import Plugins, discover
+from gemeente_connect.syncing.report import guarded
 
 _NOBODYS_CONTENT = "0" * 64
 

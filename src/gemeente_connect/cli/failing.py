@@ -21,6 +21,7 @@ def failed(error: Exception, wishes: Wishes) -> Outcome:
         message = f"a bug in gemeente-connect: {blame(error)}. Report it; --debug shows more, also personal data"
         told = {"type": type(error).__name__, "message": message}
     if wishes.debug:
+        error.__suppress_context__ = False  # what led to it is what --debug is for
         traceback.print_exception(error, file=sys.stderr)
     warn(f"error: {told['message']}")
     outcome = of_error(error)

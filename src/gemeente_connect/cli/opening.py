@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
@@ -13,11 +13,11 @@ from gemeente_connect.cli.options import Wishes
 from gemeente_connect.config import Config, SyncEntry
 from gemeente_connect.config import load as load_config
 from gemeente_connect.contracts import CaseSystem, Channel
-from gemeente_connect.errors import ConfigError, GemeenteConnectError, PluginError
+from gemeente_connect.errors import ConfigError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.plugins import Plugins, discover
-from gemeente_connect.privacy import blame
 from gemeente_connect.syncing import Start
+from gemeente_connect.syncing.report import guarded
 
 
 class _Closable(Protocol):
@@ -92,30 +92,14 @@ def existing_ledger(config: Config) -> Ledger:
     return Ledger(config.ledger)
 
 
-@contextmanager
-def guarded(what: str) -> Iterator[None]:
-    """Make a PluginError of whatever a plugin raises that is not one of ours."""
-    try:
-        yield
-    except GemeenteConnectError:
-        raise
-    except Exception as error:
-        message = f"the plugin of {what} failed with {blame(error)}: report it to its maker"
-        raise PluginError(message) from error
-
-
-@contextmanager
-def open_channel(config: Config, plugins: Plugins, name: str) -> Iterator[Channel]:
+def open_channel(config: Config, plugins: Plugins, name: str) -> AbstractContextManager[Channel]:
     """Open a channel by name, and close it."""
-    with _opened(f"the channel {name!r}", partial(config.open_channel, name, plugins)) as channel:
-        yield channel
+    return _opened(f"the channel {name!r}", partial(config.open_channel, name, plugins))
 
 
-@contextmanager
-def open_case_system(config: Config, plugins: Plugins, name: str) -> Iterator[CaseSystem]:
+def open_case_system(config: Config, plugins: Plugins, name: str) -> AbstractContextManager[CaseSystem]:
     """Open a case system by name, and close it."""
-    with _opened(f"the case system {name!r}", partial(config.open_case_system, name, plugins)) as case_system:
-        yield case_system
+    return _opened(f"the case system {name!r}", partial(config.open_case_system, name, plugins))
 
 
 @contextmanager

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -15,7 +11,6 @@ from gemeente_connect.cli.documents import describe
 from gemeente_connect.cli.drawing import Column, safe, say, say_json, shown, table
 from gemeente_connect.cli.opening import (
     Job,
-    guarded,
     installed,
     jobs,
     load,
@@ -32,6 +27,7 @@ from gemeente_connect.ledger import Ledger
 from gemeente_connect.plugins import Plugins
 from gemeente_connect.syncing import Planned, Report
 from gemeente_connect.syncing import plan as plan_channel
+from gemeente_connect.syncing.report import guarded
 
 
 @click.command()
@@ -57,7 +53,7 @@ def plan(wishes: Wishes, name: str, *, everything: bool) -> int:
 def _plan(config: Config, plugins: Plugins, job: Job) -> tuple[Report, list[Planned]]:
     entry = job.entry
     with (
-        _ledger(config) as ledger,
+        Ledger(config.ledger if config.ledger.exists() else None) as ledger,
         open_channel(config, plugins, entry.channel) as channel,
         open_case_system(config, plugins, entry.case_system) as case_system,
         guarded(f"the case system {entry.case_system!r}"),
@@ -66,15 +62,6 @@ def _plan(config: Config, plugins: Plugins, job: Job) -> tuple[Report, list[Plan
         return plan_channel(
             channel, case_system, ledger=ledger, start=job.start or "all", quiet_gap=gap, skip=entry.skip
         )
-
-
-@contextmanager
-def _ledger(config: Config) -> Iterator[Ledger]:
-    """Open the ledger; where there is none, an empty one that leaves nothing behind."""
-    with TemporaryDirectory() as folder:
-        path = config.ledger if config.ledger.exists() else Path(folder) / "empty"
-        with Ledger(path) as ledger:
-            yield ledger
 
 
 def _write_text(ran: Ran, planned: list[Planned]) -> None:

@@ -152,6 +152,7 @@ class _Runner:
             self.ledger,
             account=channel.account,
             start=job.start or "all",
+            skip=job.entry.skip,
             files=FileStore(self.config.files),
             watch=watch,
             report=report,

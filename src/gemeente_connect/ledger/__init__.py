@@ -38,25 +38,23 @@ class Tally(NamedTuple):
 class Ledger:
     """The durable state. Use it as a context manager, or close it.
 
-    Opening makes the file (mode 0600) or migrates an older one. Raises ConfigError for a ledger of a newer version or
-    a file that is none, StorageError when it cannot be read or written now.
+    Opening makes the file (mode 0600) or migrates an older one; None opens a temporary one that leaves nothing behind.
+    Raises ConfigError for a ledger of a newer version or a file that is none, StorageError when it cannot be read or
+    written now.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self._start(Database(Path(path)))
-
-    def _start(self, database: Database) -> None:
-        self._db = database
-        self._names = Names(database)
-        self._refusals = Refusals(database, self._names)
-        self._storing = Storing(database, self._names, self._refusals)
-        self._offering = Offering(database, self._names, self._refusals)
-        self._fetching = Fetching(database, self._names, self._refusals)
+    def __init__(self, path: Path | str | None) -> None:
+        self._db = Database(None if path is None else Path(path))
+        self._names = Names(self._db)
+        self._refusals = Refusals(self._db, self._names)
+        self._storing = Storing(self._db, self._names, self._refusals)
+        self._offering = Offering(self._db, self._names, self._refusals)
+        self._fetching = Fetching(self._db, self._names, self._refusals)
 
     def copy(self) -> Ledger:
         """Make a temporary copy to try things on. It leaves nothing behind."""
-        other = Ledger.__new__(Ledger)
-        other._start(self._db.copy())  # noqa: SLF001 - the same class
+        other = Ledger(None)
+        self._db.copy_to(other._db)
         return other
 
     def __enter__(self) -> Self:
@@ -132,7 +130,7 @@ class Ledger:
 
     def refusals(self, *, dropped: bool = False) -> list[Refusal]:
         """List the same, oldest first, also where one conversation was refused by two case systems."""
-        return list(self._refusals.all(dropped=dropped))
+        return self._refusals.all(dropped=dropped)
 
     def show(self, number: int) -> tuple[Refusal, bytes | None]:
         """Give one refusal with its content (None: it stands elsewhere). Raises ConfigError for an unknown number."""

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.fetching import NEVER
 from gemeente_connect.ledger.names import Names, micros, now
+from gemeente_connect.ledger.placing import shown_anew
 from gemeente_connect.ledger.refusals import Refusals
 from gemeente_connect.models import (
     Attachment,
@@ -73,8 +74,7 @@ class Changing:
             linked = change.participant.model_copy(
                 update={"identities": (*change.participant.identities, change.identity)}
             )
-            self._names.participant(account, linked)
-            return "changed"
+            return "changed" if self._names.learn(account, linked) else "known"
         seq = self._find(account, change.target)
         if seq is None:
             return self._park(account, change.target, change)
@@ -102,19 +102,28 @@ class Changing:
         if row is None:
             return False
         text, edited_at, deleted_at = row
-        seen_edit = micros(message.edited_at) if message.edited_at else 0
         changed = False
         if message.deleted_at and not deleted_at:
             changed = self._write(seq, message.text, deleted_at=micros(message.deleted_at))
-        elif text != message.text and not deleted_at and (not edited_at or seen_edit > edited_at):
-            changed = self._write(seq, message.text, edited_at=seen_edit or now())
+        elif text != message.text and not deleted_at and self._is_newer(seq, message, edited_at):
+            changed = self._write(
+                seq, message.text, edited_at=micros(message.edited_at) if message.edited_at else now()
+            )
         for number, attachment in enumerate(message.attachments):
             changed |= self._attach(seq, number, attachment)
         if changed:
-            self._bump(seq)
+            shown_anew(self._db, seq)
         if message.status:
             changed |= self._status(seq, message.status)
         return changed
+
+    def _is_newer(self, seq: int, message: Message, edited_at: int | None) -> bool:
+        """Tell whether a text that differs is an edit, and not an older copy."""
+        if edited_at is None:
+            return True
+        if message.edited_at:
+            return micros(message.edited_at) > edited_at
+        return not self._db.one("SELECT 1 FROM earlier_texts WHERE message = ? AND text = ?", (seq, message.text))
 
     def _rewrite(self, account: int, change: Edited | Deleted) -> Outcome | Message:
         seq = self._find(account, change.message.id)
@@ -136,7 +145,7 @@ class Changing:
         if self._is_past(seq, change):
             return "known"
         self._write(seq, change.message.text, **{mark: micros(at)})
-        self._bump(seq)
+        shown_anew(self._db, seq)
         return "changed"
 
     def _is_past(self, seq: int, change: Edited | Deleted) -> bool:
@@ -189,8 +198,7 @@ class Changing:
 
     def _write(self, seq: int, text: str, **marks: int) -> bool:
         self._db.write(
-            "INSERT INTO earlier_texts (message, text, until) SELECT seq, text, ? FROM messages WHERE seq = ? "
-            "ON CONFLICT (message, until) DO NOTHING",
+            "INSERT INTO earlier_texts (message, text, until) SELECT seq, text, ? FROM messages WHERE seq = ?",
             (max(marks.values()), seq),
         )
         columns = "".join(f", {name} = ?" for name in marks)
@@ -235,11 +243,4 @@ class Changing:
             "WHERE NOT EXISTS (SELECT 1 FROM messages WHERE account = ? AND id = ?) "
             "ON CONFLICT (account, alias) DO NOTHING",
             (account, alias, seq, account, alias),
-        )
-
-    def _bump(self, seq: int) -> None:
-        self._db.write(
-            "UPDATE conversations SET revision = revision + 1 "
-            "WHERE seq = (SELECT conversation FROM messages WHERE seq = ?)",
-            (seq,),
         )

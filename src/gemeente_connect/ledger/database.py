@@ -6,7 +6,7 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Database:
 
     def __init__(self, path: Path | None) -> None:
         """Open the file, or with None a private temporary database that leaves nothing behind."""
+        self.when_taken_back: Callable[[], None] = lambda: None
         self._lock = threading.RLock()
         with _told(path):
             if path:
@@ -82,6 +83,14 @@ class Database:
             row: Row | None = self._connection.execute(statement, values).fetchone()
             return row
 
+    def number(self, statement: str, values: Values = ()) -> int:
+        """Run a statement that gives one number. Raises LookupError when it gives none."""
+        row = self.one(statement, values)
+        if row is None:
+            message = "a row that has to be there is gone"
+            raise LookupError(message)
+        return int(row[0])
+
     def write(self, statement: str, values: Values = ()) -> int:
         """Run a statement and give the number of rows it changed."""
         with self._lock, _told(self._path):
@@ -100,24 +109,20 @@ class Database:
                 self._connection.execute("PRAGMA synchronous = FULL")
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield
-                except BaseException:
-                    self._connection.rollback()
-                    raise
+                yield
                 self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.rollback()  # does nothing where SQLite did it itself
+                self.when_taken_back()
+                raise
             finally:
-                if self._connection.in_transaction:
-                    self._connection.rollback()
                 if durable:
                     self._connection.execute("PRAGMA synchronous = NORMAL")
 
-    def copy(self) -> Database:
-        """Make a private copy that can be written to without touching the file."""
-        other = Database(None)
-        with self._lock, _told(self._path):
+    def copy_to(self, other: Database) -> None:
+        """Put all there is here in the place of what is there."""
+        with self._lock, _told(other._path):
             self._connection.backup(other._connection)
-        return other
 
     def close(self) -> None:
         """Close the file."""
@@ -135,7 +140,7 @@ def _told(path: Path | None) -> Iterator[None]:
     except (sqlite3.DatabaseError, OSError) as error:
         code = _code(error)
         advice = _ADVICE.get(code) or _ADVICE.get(code & 0xFF) or f"it cannot be used ({_words(error)})"
-        message = f"ledger {path}: {advice}"
+        message = f"ledger {path or 'in the folder for temporary files'}: {advice}"
         if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
             raise ConfigError(message) from error
         raise StorageError(message) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gemeente_connect.ledger.database import Database
 from gemeente_connect.ledger.names import Names, now
+from gemeente_connect.ledger.placing import shown_anew
 from gemeente_connect.ledger.refusals import Refusals, wait
 from gemeente_connect.models import Attachment
 
@@ -23,6 +24,11 @@ class Wanted:
     number: int
     attachment: Attachment
 
+    @property
+    def key(self) -> str:
+        """What it is refused under."""
+        return f"{self.message}/{self.number}"
+
 
 class Fetching:
     """Says which attachments to fetch, and keeps what became of them."""
@@ -36,9 +42,10 @@ class Fetching:
         """Yield what is to be fetched now, oldest first."""
         last = (0, 0)
         while rows := self._db.read(
-            "SELECT message, number, name, source, media_type, size FROM attachments "
-            "WHERE account = ? AND source IS NOT NULL AND sha256 IS NULL AND not_before <= ? "
-            "AND (message, number) > (?, ?) ORDER BY message, number LIMIT ?",
+            "SELECT a.message, a.number, a.name, a.source, a.media_type, a.size "
+            "FROM attachments a JOIN messages m ON m.seq = a.message "
+            "WHERE a.account = ? AND a.source IS NOT NULL AND a.sha256 IS NULL AND a.not_before <= ? "
+            "AND m.deleted_at IS NULL AND (a.message, a.number) > (?, ?) ORDER BY a.message, a.number LIMIT ?",
             (self._names.account(account), now(), *last, _AT_ONCE),
         ):
             last = rows[-1][:2]
@@ -54,27 +61,21 @@ class Fetching:
                 "WHERE message = ? AND number = ?",
                 (sha256, size, media_type, wanted.message, wanted.number),
             )
-            self._bump(wanted)
-            self._refusals.settle("attachment", account, self._key(wanted))
+            shown_anew(self._db, wanted.message)
+            self._refusals.settle("attachment", account, wanted.key)
 
     def failed(self, account: str, wanted: Wanted, reason: str) -> bool:
         """Keep that it could not be fetched, and when to try again. True: it failed for the first time."""
         with self._db.transaction():
-            self._db.write(
-                "UPDATE attachments SET missing = 'failed', attempts = attempts + 1 WHERE message = ? AND number = ?",
+            attempts = self._db.number(
+                "UPDATE attachments SET missing = 'failed', attempts = attempts + 1 WHERE message = ? AND number = ? "
+                "RETURNING attempts",
                 (wanted.message, wanted.number),
             )
-            row = self._db.one(
-                "SELECT attempts FROM attachments WHERE message = ? AND number = ?", (wanted.message, wanted.number)
-            )
-            attempts = row[0] if row else 1
-            self._db.write(
-                "UPDATE attachments SET not_before = ? WHERE message = ? AND number = ?",
-                (now() + wait(attempts), wanted.message, wanted.number),
-            )
+            self.try_again(wanted.key, not_before=now() + wait(attempts))
             if attempts == 1:
-                self._bump(wanted)
-            return self._refusals.add("attachment", account, self._key(wanted), reason, name=wanted.attachment.name)
+                shown_anew(self._db, wanted.message)
+            return self._refusals.add("attachment", account, wanted.key, reason, name=wanted.attachment.name)
 
     def try_again(self, key: str, *, not_before: int) -> None:
         """Set when an attachment, by the key of its refusal, is tried again."""
@@ -82,14 +83,4 @@ class Fetching:
         self._db.write(
             "UPDATE attachments SET not_before = ? WHERE message = ? AND number = ?",
             (not_before, int(message), int(number)),
-        )
-
-    def _key(self, wanted: Wanted) -> str:
-        return f"{wanted.message}/{wanted.number}"
-
-    def _bump(self, wanted: Wanted) -> None:
-        self._db.write(
-            "UPDATE conversations SET revision = revision + 1 "
-            "WHERE seq = (SELECT conversation FROM messages WHERE seq = ?)",
-            (wanted.message,),
         )

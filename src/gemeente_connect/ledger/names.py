@@ -36,9 +36,10 @@ class Names:
         self._accounts: dict[tuple[str, str], int] = {}
         self._threads: dict[tuple[int, str], int] = {}
         self._participants: dict[tuple[int, str], tuple[int, Participant]] = {}
+        database.when_taken_back = self._forget
 
-    def forget(self) -> None:
-        """Forget what was remembered: some of it may have been taken back with its transaction."""
+    def _forget(self) -> None:
+        """Forget what was remembered: some of it was taken back with its transaction."""
         self._accounts.clear()
         self._threads.clear()
         self._participants.clear()
@@ -51,7 +52,7 @@ class Names:
                 "WHERE excluded.kind <> '' AND accounts.kind <> excluded.kind",
                 (name, kind),
             )
-            self._accounts[name, kind] = self._known("SELECT seq FROM accounts WHERE name = ?", name)
+            self._accounts[name, kind] = self._db.number("SELECT seq FROM accounts WHERE name = ?", (name,))
         return self._accounts[name, kind]
 
     def account_if_known(self, name: str) -> int | None:
@@ -67,8 +68,8 @@ class Names:
                 "INSERT INTO threads (account, name) VALUES (?, ?) ON CONFLICT (account, name) DO NOTHING",
                 (account, name),
             )
-            self._threads[account, name] = self._known(
-                "SELECT seq FROM threads WHERE account = ? AND name = ?", account, name
+            self._threads[account, name] = self._db.number(
+                "SELECT seq FROM threads WHERE account = ? AND name = ?", (account, name)
             )
         return self._threads[account, name]
 
@@ -80,35 +81,27 @@ class Names:
         )
 
     def participant(self, account: int, participant: Participant) -> int:
-        """Give the number of a participant, and keep what is newly known: a name, one more identity."""
+        """Give the number of a participant, and keep what is newly known."""
         remembered = self._participants.get((account, participant.id))
-        if remembered and (remembered[1] is participant or remembered[1] == participant):
-            return remembered[0]
+        if not remembered or (remembered[1] is not participant and remembered[1] != participant):
+            self.learn(account, participant)
+        return self._participants[account, participant.id][0]
+
+    def learn(self, account: int, participant: Participant) -> bool:
+        """Keep what is newly known of a participant: a name, one more identity. True: something was."""
         row = self._db.one("SELECT seq, body FROM participants WHERE account = ? AND id = ?", (account, participant.id))
         known = Participant.model_validate_json(row[1]) if row else None
         merged = _merged(known, participant) if known else participant
+        seq = row[0] if row else 0
         if merged != known:
-            self._db.write(
+            seq = self._db.number(
                 "INSERT INTO participants (account, id, body) VALUES (?, ?, ?) "
-                "ON CONFLICT (account, id) DO UPDATE SET body = excluded.body",
+                "ON CONFLICT (account, id) DO UPDATE SET body = excluded.body RETURNING seq",
                 (account, participant.id, merged.model_dump_json(exclude_defaults=True)),
             )
-        seq = (
-            row[0]
-            if row
-            else self._known("SELECT seq FROM participants WHERE account = ? AND id = ?", account, participant.id)
-        )
         _make_room(self._participants)
         self._participants[account, participant.id] = (seq, participant)
-        return seq
-
-    def _known(self, statement: str, *values: object) -> int:
-        row = self._db.one(statement, values)
-        if row is None:
-            message = "a row that was just written is gone"
-            raise LookupError(message)
-        seq: int = row[0]
-        return seq
+        return merged != known
 
 
 def _make_room(remembered: dict[Any, Any]) -> None:
@@ -117,6 +110,9 @@ def _make_room(remembered: dict[Any, Any]) -> None:
 
 
 def _merged(known: Participant, seen: Participant) -> Participant:
-    """Link identities, overwrite none: an address that is no longer shown was still theirs."""
-    identities = {(identity.kind, identity.value): identity for identity in (*known.identities, *seen.identities)}
+    """Link identities, overwrite none: an address that is no longer shown was still theirs, and still verified."""
+    identities = {(each.kind, each.value): each for each in known.identities}
+    for each in seen.identities:
+        before = identities.setdefault((each.kind, each.value), each)
+        identities[each.kind, each.value] = before.model_copy(update=each.model_dump(exclude_none=True))
     return seen.model_copy(update={"name": seen.name or known.name, "identities": tuple(identities.values())})

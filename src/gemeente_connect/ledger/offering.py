@@ -13,8 +13,9 @@ from gemeente_connect.ledger.names import Names, micros, moment, now
 from gemeente_connect.ledger.refusals import Refusals
 from gemeente_connect.models import Attachment, Conversation, Message, Participant
 
-OFFER_AGAIN = timedelta(days=1)
-"""How long a conversation that no resident finds waits before it is offered again."""
+OFFER_AGAIN = timedelta(hours=23)
+"""How long a conversation that no resident finds waits before it is offered again: once a day, with an hour to spare,
+so that a run that starts at the same time every day does not come just too early."""
 
 _MAY_CHANGE = {Findable.NO_RESIDENT_KNOWN, Findable.NOT_VALID_THEN, Findable.MORE_THAN_ONE_RESIDENT}
 """Reasons that go away when residents are registered or corrected, without a change of the conversation."""

@@ -86,8 +86,7 @@ class Originals:
         """Keep it as what the message said before."""
         self._db.write(
             "INSERT INTO earlier_texts (message, text, until) "
-            "SELECT seq, ?, coalesce(deleted_at, edited_at, 0) FROM messages WHERE seq = ? "
-            "ON CONFLICT (message, until) DO NOTHING",
+            "SELECT seq, ?, coalesce(deleted_at, edited_at, 0) FROM messages WHERE seq = ?",
             (message.text, seq),
         )
         self._db.write(

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 from gemeente_connect.conversations import Span, clusters, nearest
 from gemeente_connect.ledger.database import Database
+
+
+def shown_anew(database: Database, message: int) -> None:
+    """Note that what is shown of a message has changed: its conversation is offered again."""
+    database.write(
+        "UPDATE conversations SET revision = revision + 1 "
+        "WHERE seq = (SELECT conversation FROM messages WHERE seq = ?)",
+        (message,),
+    )
 
 
 class Placing:
@@ -15,7 +24,7 @@ class Placing:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def by_own(self, account: int, thread: int, own: str, times: Iterable[int]) -> int:
+    def by_own(self, account: int, thread: int, own: str, times: Collection[int]) -> int:
         """Give the conversation the channel itself names."""
         first, last = min(times), max(times)
         row = self._db.one("SELECT seq FROM conversations WHERE thread = ? AND own = ?", (thread, own))
@@ -31,15 +40,9 @@ class Placing:
         a message between two of them joins the nearest.
         """
         silence = round(gap.total_seconds() * 1_000_000)
-        ordered = sorted(set(times))
         placed: dict[int, int] = {}
-        start = 0
-        for first, last in clusters(ordered, silence):
-            end = start
-            while end < len(ordered) and ordered[end] <= last:
-                end += 1
-            placed |= self._place(account, thread, ordered[start:end], self._around(thread, first, last, silence))
-            start = end
+        for its in clusters(sorted(set(times)), silence):
+            placed |= self._place(account, thread, its, self._around(thread, its[0], its[-1], silence))
         return placed
 
     def _around(self, thread: int, first: int, last: int, silence: int) -> list[Span]:
@@ -78,11 +81,10 @@ class Placing:
         return placed
 
     def _new(self, account: int, thread: int, own: str | None, first: int, last: int) -> int:
-        row = self._db.one(
+        return self._db.number(
             "INSERT INTO conversations (account, thread, own, first_at, last_at) VALUES (?, ?, ?, ?, ?) RETURNING seq",
             (account, thread, own, first, last),
         )
-        return int(row[0]) if row else 0
 
     def _stretch(self, key: int, first: int, last: int) -> None:
         self._db.write(

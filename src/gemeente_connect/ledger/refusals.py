@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -31,7 +30,7 @@ class Refusal:
     key: str
     """What was refused: the id of a conversation, an unreadable thing, a message or an attachment."""
     reason: str
-    name: str | None
+    name: str | None = field(repr=False)
     """What a person knows it by, such as a file name; None: nothing but the key."""
     attempts: int
     first_at: datetime
@@ -93,14 +92,14 @@ class Refusals:
             "DELETE FROM refusals WHERE kind = ? AND account = ? AND key = ?", (kind, self._names.account(account), key)
         )
 
-    def all(self, *, dropped: bool = False) -> Iterator[Refusal]:
-        """Yield what needs a person, oldest first; with `dropped` also what a person dropped."""
+    def all(self, *, dropped: bool = False) -> list[Refusal]:
+        """List what needs a person, oldest first; with `dropped` also what a person dropped."""
         rows = self._db.read(
             f"SELECT {_COLUMNS} FROM refusals r JOIN accounts a ON a.seq = r.account "  # noqa: S608 - our own columns
             "WHERE r.dropped <= ? ORDER BY r.seq",
             (int(dropped),),
         )
-        return map(_refusal, rows)
+        return [_refusal(row) for row in rows]
 
     def get(self, number: int) -> tuple[Refusal, bytes | None]:
         """Give one refusal with its content. Raises ConfigError when there is no such number."""
@@ -115,12 +114,10 @@ class Refusals:
 
     def retry(self, number: int) -> None:
         """Let it be tried again at the next run."""
-        self.get(number)
         self._db.write("UPDATE refusals SET not_before = 0, dropped = 0 WHERE seq = ?", (number,))
 
     def drop(self, number: int) -> None:
         """Leave it as it is: it is kept, and no longer listed or tried."""
-        self.get(number)
         self._db.write("UPDATE refusals SET dropped = 1 WHERE seq = ?", (number,))
 
 

@@ -1,6 +1,7 @@
 """The tables of the ledger, as numbered steps that are only ever added to.
 
-Written in the SQL that SQLite and PostgreSQL share. Times are microseconds since 1970 in UTC; booleans are 0 or 1.
+Written in the SQL that SQLite and PostgreSQL share, but for `INTEGER PRIMARY KEY`, `AUTOINCREMENT` and `BLOB`. Times
+are microseconds since 1970 in UTC; booleans are 0 or 1.
 """
 
 from __future__ import annotations
@@ -72,9 +73,9 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE earlier_texts (
         message INTEGER NOT NULL REFERENCES messages,
         text TEXT NOT NULL,
-        until BIGINT NOT NULL,
-        PRIMARY KEY (message, until)
+        until BIGINT NOT NULL
     );
+    CREATE INDEX earlier_texts_by_message ON earlier_texts (message);
     CREATE TABLE reactions (
         message INTEGER NOT NULL REFERENCES messages,
         sender INTEGER NOT NULL REFERENCES participants,

@@ -17,7 +17,7 @@ LANDS_WITHIN = timedelta(minutes=5)
 
 _CLEAR = (AuthError, ConfigError, RejectedError)  # the other side answered that it made nothing
 _SHARED = 0
-_one_maker = threading.Lock()
+_one_maker = threading.RLock()  # making one shared thing may need another
 _STEP = "SELECT begun_at, result FROM steps WHERE case_system = ? AND conversation = ? AND name = ?"
 
 
@@ -33,7 +33,10 @@ class LedgerSteps:
     def once(
         self, name: str, make: Callable[[], Refs], find: Callable[[], Refs | None], *, shared: bool = False
     ) -> Refs:
-        """Make something that must exist once, and return what was made, now or earlier."""
+        """Make something that must exist once, and return what was made, now or earlier.
+
+        Raises TemporaryError while it is in doubt whether an earlier request still takes effect.
+        """
         if not shared:
             return self._once((self._case_system, self._conversation, name), make, find)
         with _one_maker:
@@ -42,8 +45,8 @@ class LedgerSteps:
     def keep(self, name: str, value: str, put: Callable[[], None]) -> None:
         """Call `put` when `value` differs from what was last kept under this name."""
         key = (self._case_system, self._conversation, f"keep:{name}")
-        row = self._db.one("SELECT result FROM steps WHERE case_system = ? AND conversation = ? AND name = ?", key)
-        if row and row[0] == value:
+        row = self._db.one(_STEP, key)
+        if row and row[1] == value:
             return
         put()
         self._db.write(

@@ -63,22 +63,18 @@ class Storing:
     def store(self, account: str, kind: str, page: Page, gap: timedelta) -> Stored:
         """Store a page and its cursor, or nothing of it."""
         stored = Stored()
-        try:
-            with self._db.transaction():
-                number = self._names.account(account, kind)
-                for thread, called in page.thread_names.items():
-                    self._names.call(number, thread, called)
-                self._messages(kind, page, gap, stored)
-                self._changes(kind, page, gap, stored)
-                for item in page.unreadable:
-                    if self._refusals.add("unreadable", account, item.id, item.reason, name=item.name, raw=item.raw):
-                        stored.refused[item.id] = item.reason
-                for key in page.readable:
-                    self._refusals.settle("unreadable", account, key)
-                self._db.write("UPDATE accounts SET read_to = ? WHERE seq = ?", (page.cursor, number))
-        except BaseException:
-            self._names.forget()  # numbers that were given inside may have been taken back
-            raise
+        with self._db.transaction():
+            number = self._names.account(account, kind)
+            for thread, called in page.thread_names.items():
+                self._names.call(number, thread, called)
+            self._messages(kind, page, gap, stored)
+            self._changes(kind, page, gap, stored)
+            for item in page.unreadable:
+                if self._refusals.add("unreadable", account, item.id, item.reason, name=item.name, raw=item.raw):
+                    stored.refused[item.id] = item.reason
+            for key in page.readable:
+                self._refusals.settle("unreadable", account, key)
+            self._db.write("UPDATE accounts SET read_to = ? WHERE seq = ?", (page.cursor, number))
         return stored
 
     def _messages(self, kind: str, page: Page, gap: timedelta, stored: Stored) -> None:
@@ -92,7 +88,7 @@ class Storing:
     def _of_account(
         self, account: int, messages: Sequence[Message], changes: Sequence[Change], gap: timedelta, stored: Stored
     ) -> None:
-        known = self.known(account, (key for m in messages for key in _keys(m)))
+        known = self._known(account, (key for m in messages for key in _keys(m)))
         fresh: list[Message] = []
         keys_of_fresh: set[str] = set()
         again: list[tuple[int, Message]] = []
@@ -122,7 +118,7 @@ class Storing:
         if later:
             self._of_account(account, later, changes, gap, stored)
 
-    def known(self, account: int, ids: Iterable[str]) -> dict[str, Row]:
+    def _known(self, account: int, ids: Iterable[str]) -> dict[str, Row]:
         """Give `(id, seq, text)` of the messages the ledger holds, by the id or alias they were asked for with."""
         asked = list(dict.fromkeys(ids))
         rows: list[Row] = []

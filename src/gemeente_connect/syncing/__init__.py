@@ -11,14 +11,14 @@ from datetime import timedelta
 
 from gemeente_connect.contracts import CaseSystem, Channel, Plan, Plans, Refs
 from gemeente_connect.conversations import QUIET_GAP
-from gemeente_connect.errors import GemeenteConnectError, PluginError, StorageError
+from gemeente_connect.errors import GemeenteConnectError, StorageError
 from gemeente_connect.ledger import Ledger, Offer
-from gemeente_connect.syncing.collecting import ATTACHMENT_LIMIT, Keeps, Kept, collect
+from gemeente_connect.syncing.collecting import ATTACHMENT_LIMIT, Keeps, collect
 from gemeente_connect.syncing.delivering import Start, deliver, moment_of
-from gemeente_connect.syncing.report import Delivery, Report, Watch, bug, unwatched
+from gemeente_connect.syncing.report import Delivery, Report, Watch, guarded, unwatched
 
 __all__ = [
-    "ATTACHMENT_LIMIT", "Delivery", "Keeps", "Kept", "Planned", "Report", "Start", "Watch",
+    "ATTACHMENT_LIMIT", "Delivery", "Keeps", "Planned", "Report", "Start", "Watch",
     "collect", "deliver", "plan", "sync",
 ]  # fmt: skip
 
@@ -99,9 +99,5 @@ def plan(
 def _plan_one(case_system: CaseSystem, offer: Offer, done: Mapping[str, Refs]) -> Plan | None:
     if not isinstance(case_system, Plans):
         return None
-    try:
+    with guarded(case_system.account):
         return case_system.plan(offer.conversation, done)
-    except GemeenteConnectError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
-        raise PluginError(bug(case_system.account, error)) from None  # its message may hold personal data

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gemeente_connect.contracts import Channel, Files, Page
 from gemeente_connect.conversations import QUIET_GAP
-from gemeente_connect.errors import (
-    AuthError,
-    ConfigError,
-    GemeenteConnectError,
-    PluginError,
-    RemoteError,
-    StorageError,
-)
+from gemeente_connect.errors import AuthError, ConfigError, RemoteError, StorageError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import Change, Deleted, Edited, IdentityChanged
-from gemeente_connect.syncing.report import Report, Watch, bug, unwatched
+from gemeente_connect.syncing.report import Report, Watch, bug, guarded, unwatched
+
+if TYPE_CHECKING:
+    from gemeente_connect.files import Kept  # not loaded by a run that keeps no attachments
 
 ATTACHMENT_LIMIT = 100 * 1024 * 1024
 """Bytes. Larger attachments are refused."""
@@ -29,25 +25,6 @@ class Keeps(Files, Protocol):
 
     def keep(self, chunks: Iterator[bytes], *, limit: int) -> Kept:
         """Keep a content under its hash. Raises RejectedError over the limit (bytes), StorageError when it cannot."""
-
-
-class Kept(Protocol):
-    """What the attachment store tells of a content."""
-
-    @property
-    def sha256(self) -> str:
-        """The name it is opened by."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Length in bytes."""
-        ...
-
-    @property
-    def media_type(self) -> str:
-        """Judged from the content."""
-        ...
 
 
 def collect(
@@ -83,12 +60,8 @@ def collect(
 
 
 def _pages(channel: Channel, ledger: Ledger) -> Iterator[Page]:
-    try:
+    with guarded(channel.account):
         yield from channel.pages(ledger.cursor(channel.account))
-    except GemeenteConnectError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
-        raise PluginError(bug(channel.account, error)) from None  # its message may hold personal data
 
 
 def _without(page: Page, skipped: set[str], report: Report) -> Page:
@@ -124,6 +97,6 @@ def _fetch(channel: Channel, ledger: Ledger, files: Keeps, report: Report) -> No
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
             reason = str(error) if isinstance(error, RemoteError) else bug(channel.account, error)
             if ledger.fetch_failed(channel.account, wanted, reason):
-                report.refused[f"{wanted.message}/{wanted.number}"] = reason
+                report.refused[wanted.key] = reason
         else:
             ledger.fetched(channel.account, wanted, sha256=kept.sha256, size=kept.size, media_type=kept.media_type)

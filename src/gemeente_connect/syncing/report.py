@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from gemeente_connect.contracts import Findable, Receipt
-from gemeente_connect.errors import (
-    GemeenteConnectError,
-)
+from gemeente_connect.errors import GemeenteConnectError, PluginError
 from gemeente_connect.privacy import blame
 
 
@@ -68,3 +67,14 @@ def unwatched(what: Literal["collect", "deliver"], done: int, of: int | None) ->
 def bug(account: str, error: Exception) -> str:
     """Say that a plugin failed, and where. Not its message, which may hold personal data."""
     return f"the plugin of {account} failed with {blame(error)}: report it to its maker"
+
+
+@contextmanager
+def guarded(account: str) -> Iterator[None]:
+    """Make a PluginError of whatever a plugin raises that is not one of ours."""
+    try:
+        yield
+    except GemeenteConnectError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way
+        raise PluginError(bug(account, error)) from None  # its message may hold personal data
