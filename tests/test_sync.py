@@ -564,3 +564,19 @@ def test_of_a_skipped_chat_not_even_its_name_is_kept(ledger: Ledger, tmp_path: P
     files = [path.read_bytes() for path in tmp_path.iterdir()]
     assert files
     assert not any(b"Mama" in content or message(1).thread.encode() in content for content in files)
+
+
+@pytest.mark.parametrize("skip", ["+31 6 12345671", "06-12345671", "0031612345671", "mama", " Mama "])
+def test_a_chat_is_skipped_however_its_number_or_name_is_written(ledger: Ledger, skip: str) -> None:
+    chat = message(1, thread="+31612345671")
+    named = page(chat, thread_names={chat.thread: "Mama"})
+    assert collect(FakeChannel([named]), ledger, skip=[skip]).skipped == 1
+    ledger.store(chat.account, "whatsapp", named)  # as if it was put on the list later
+    report = deliver(FakeCaseSystem(), ledger, account=chat.account, start="all", skip=[skip])
+    assert (report.delivered, report.before_start) == ([], 0)
+
+
+def test_a_chat_that_only_looks_like_a_skipped_one_is_delivered(ledger: Ledger) -> None:
+    chat = message(1, thread="+31612345671")
+    named = page(chat, thread_names={chat.thread: "Mama Jansen"})
+    assert collect(FakeChannel([named]), ledger, skip=["Mama", "+31612345672", "12345671"]).skipped == 0

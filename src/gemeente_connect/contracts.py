@@ -4,7 +4,6 @@ Two protocols with few methods and no base class. What a plugin can do beyond th
 tested with `isinstance`.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -289,6 +288,8 @@ def problem(error: Any, known: Iterable[str]) -> str:
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Say which choices there are, with the likeliest first: the end of an error message."""
+    import difflib  # only where something is wrong
+
     known = sorted(choices)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""

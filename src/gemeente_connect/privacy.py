@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -30,14 +31,16 @@ def pseudonym(value: object, kind: str = "personal") -> str:
     return f"<{kind} {digest}>"
 
 
-_SENSITIVE = re.compile(
-    r"""(?P<query>(?<=\?)[^\s"'<>]+)               # the query of a URL: Klantinteracties puts BSNs there
-      | (?P<email>[\w.+-]{1,64}@[\w-]+\.[\w.-]+)    # bounded, as the standard has it: a long text stays quick
-      | (?P<number>\+?\d(?:[ .\-]?\d){7,})         # telephone numbers, BSNs, account numbers
-      | (?P<token>(?<=oken\ )\S+|(?<=earer\ )\S+)  # Authorization: Token …, Bearer …
-    """,
-    re.VERBOSE,
-)
+@cache
+def _sensitive() -> re.Pattern[str]:  # compiling it takes longer than reading this module
+    return re.compile(
+        r"""(?P<query>(?<=\?)[^\s"'<>]+)               # the query of a URL: Klantinteracties puts BSNs there
+          | (?P<email>[\w.+-]{1,64}@[\w-]+\.[\w.-]+)    # bounded, as the standard has it: a long text stays quick
+          | (?P<number>\+?\d(?:[ .\-]?\d){7,})         # telephone numbers, BSNs, account numbers
+          | (?P<token>(?<=oken\ )\S+|(?<=earer\ )\S+)  # Authorization: Token …, Bearer …
+        """,
+        re.VERBOSE,
+    )
 
 
 def mask(text: str) -> str:
@@ -46,7 +49,7 @@ def mask(text: str) -> str:
     For the texts of foreign exceptions and log lines. It cannot recognise names or what somebody wrote:
     never pass those.
     """
-    return _SENSITIVE.sub(lambda found: f"<{found.lastgroup}>", text)
+    return _sensitive().sub(lambda found: f"<{found.lastgroup}>", text)
 
 
 def blame(error: BaseException) -> str:

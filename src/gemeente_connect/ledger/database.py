@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ class Database:
     """The driver for SQLite. One connection, used by one thread at a time."""
 
     def __init__(self, path: Path | None) -> None:
-        """Open the file, or with None a private temporary database that leaves nothing behind."""
+        """Open the file, or with None a private database in memory: nothing is written anywhere."""
         self.when_taken_back: Callable[[], None] = lambda: None
         self._lock = threading.RLock()
         with _told(path):
@@ -37,7 +38,7 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._connection = sqlite3.connect(
-                path or "", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                path or ":memory:", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             self._path = path
             try:
@@ -54,14 +55,27 @@ class Database:
             raise ConfigError(message)
         if version > len(MIGRATIONS):
             message = (
-                f"the ledger was written by a newer version (schema {version}, this one knows {len(MIGRATIONS)}): "
-                "upgrade gemeente-connect"
+                f"ledger {self._path}: it was written by a newer version (schema {version}, this one knows "
+                f"{len(MIGRATIONS)}): upgrade gemeente-connect"
             )
             raise ConfigError(message)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self._connection.execute("PRAGMA synchronous = NORMAL")
         if version < len(MIGRATIONS):
             self._migrate()
+
+    def _write_ahead(self) -> None:
+        """Choose the journal. SQLite does not wait here for another run that is opening the file, so we do."""
+        until = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def _migrate(self) -> None:
         with self.transaction():

@@ -12,6 +12,7 @@ from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.names import Names, micros, moment, now
 from gemeente_connect.ledger.refusals import Refusals
 from gemeente_connect.models import Attachment, Conversation, Message, Participant
+from gemeente_connect.skipping import Skipped
 
 OFFER_AGAIN = timedelta(hours=23)
 """How long a conversation that no resident finds waits before it is offered again: once a day, with an hour to spare,
@@ -113,12 +114,18 @@ class Offering:
     ) -> tuple[str, dict[str, object]]:
         """Give the end of a query for what is due, and its values."""
         known = self._names.account_if_known
-        skipped: dict[str, object] = {f"skip{number}": name for number, name in enumerate(skip)}
-        names = ", ".join(f":{key}" for key in skipped)
-        unless = f"AND t.name NOT IN ({names}) AND coalesce(t.called, '') NOT IN ({names})" if skipped else ""
-        where = {"account": known(account), "case_system": known(case_system), "now": now()}
+        values = {"account": known(account), "case_system": known(case_system), "now": now()}
+        skipped = ", ".join(map(str, self._skipped(values["account"], Skipped(skip))))
         since = micros(start) if start else _EVER
-        return f"{_DUE} {unless}", {**where, **skipped, "start": since, "first_at": _EVER, "seq": 0}
+        due = f"{_DUE} AND c.thread NOT IN ({skipped})" if skipped else _DUE
+        return due, {**values, "start": since, "first_at": _EVER, "seq": 0}
+
+    def _skipped(self, account: int | None, skipped: Skipped) -> list[int]:
+        if not skipped:
+            return []
+        rows = self._db.read("SELECT seq, name, called FROM threads WHERE account = ?", (account,))
+        skipped.learn({name: called for _, name, called in rows})
+        return [seq for seq, name, _ in rows if name in skipped]
 
     def _claim(self, row: Row) -> Offer:
         _, number, revision, key, account, kind, thread, receipt = row

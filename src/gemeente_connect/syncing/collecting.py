@@ -11,6 +11,7 @@ from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.errors import AuthError, ConfigError, RemoteError, StorageError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import Change, Deleted, Edited, IdentityChanged
+from gemeente_connect.skipping import Skipped
 from gemeente_connect.syncing.report import Report, Watch, bug, guarded, unwatched
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def collect(
     them by, of which nothing is kept. Raises what the channel raises; what was stored before stays stored.
     """
     report = report if report is not None else Report()
-    skipped = set(skip)
+    skipped = Skipped(skip)
     if files is not None:
         _fetch(channel, ledger, files, report)  # what is left from earlier runs
     for page in _pages(channel, ledger):
@@ -64,11 +65,11 @@ def _pages(channel: Channel, ledger: Ledger) -> Iterator[Page]:
         yield from channel.pages(ledger.cursor(channel.account))
 
 
-def _without(page: Page, skipped: set[str], report: Report) -> Page:
+def _without(page: Page, skipped: Skipped, report: Report) -> Page:
     """Take out the threads that are skipped."""
     if not skipped:
         return page
-    skipped |= {thread for thread, name in page.thread_names.items() if name in skipped}  # also for the next pages
+    skipped.learn(page.thread_names)  # also for the next pages
     messages = tuple(m for m in page.messages if m.thread not in skipped)
     report.skipped += len(page.messages) - len(messages)
     gone = {m.id for m in page.messages if m.thread in skipped}
@@ -79,7 +80,7 @@ def _without(page: Page, skipped: set[str], report: Report) -> Page:
     return page.model_copy(update=kept)
 
 
-def _concerns(change: Change, threads: set[str], messages: set[str]) -> bool:
+def _concerns(change: Change, threads: Skipped, messages: set[str]) -> bool:
     if isinstance(change, Edited | Deleted):
         return change.message.thread in threads
     if isinstance(change, IdentityChanged):

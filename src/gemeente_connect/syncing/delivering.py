@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, date, datetime
 from typing import BinaryIO, Literal
-from zoneinfo import ZoneInfo
 
 from gemeente_connect.contracts import CaseSystem, Files, Prompt
 from gemeente_connect.errors import (
@@ -103,6 +102,8 @@ def moment_of(start: Start) -> datetime | None:
             raise ConfigError(message)
         return start.astimezone(UTC)
     if isinstance(start, date):
+        from zoneinfo import ZoneInfo
+
         return datetime(start.year, start.month, start.day, tzinfo=ZoneInfo(_ZONE))
     message = '`start` is a date, or "all" to deliver everything there is'
     raise ConfigError(message)
