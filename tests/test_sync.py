@@ -23,7 +23,7 @@ from gemeente_connect.errors import (
     TemporaryError,
 )
 from gemeente_connect.files import FileStore
-from gemeente_connect.ledger import Ledger
+from gemeente_connect.ledger import InDoubtError, Ledger
 from gemeente_connect.ledger.database import Database
 from gemeente_connect.models import (
     Attachment,
@@ -580,3 +580,17 @@ def test_a_chat_that_only_looks_like_a_skipped_one_is_delivered(ledger: Ledger) 
     chat = message(1, thread="+31612345671")
     named = page(chat, thread_names={chat.thread: "Mama Jansen"})
     assert collect(FakeChannel([named]), ledger, skip=["Mama", "+31612345672", "12345671"]).skipped == 0
+
+
+def test_conversations_that_are_in_doubt_wait_and_the_others_are_delivered(ledger: Ledger) -> None:
+    class Doubting(FakeCaseSystem):
+        def deliver(self, conversation: Conversation, steps: Steps, files: Files) -> Receipt:
+            if conversation.thread != "sure":
+                reason = "in doubt"
+                raise InDoubtError(reason, retry_after=300)
+            return super().deliver(conversation, steps, files)
+
+    messages = [message(n, thread=f"in doubt {n}") for n in range(4)]
+    channel = FakeChannel([page(*messages, message(9, thread="sure"))])
+    report = sync(channel, Doubting(), ledger=ledger, start="all")
+    assert (len(report.delivered), len(report.deferred), report.errors) == (1, 4, [])

@@ -12,6 +12,7 @@ import pytest
 
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import (
+    Attachment,
     Deleted,
     Edited,
     Identity,
@@ -318,3 +319,12 @@ def test_where_nobody_can_tell_which_message_was_deleted_none_is_shown_and_a_per
     assert "een van beide" not in refusal.reason
     assert raw is not None
     assert Message.model_validate_json(raw) == several[1]
+
+
+def test_a_deleted_message_is_offered_without_its_attachments(ledger: Ledger) -> None:
+    photo = Attachment(name="foto.jpg", source="foto.jpg")
+    _store(ledger, message(1, attachments=(photo,)))
+    (before,) = _messages(ledger).values()
+    _store(ledger, changes=(_deleted(before.id),))
+    (after,) = _messages(ledger).values()
+    assert (before.attachments, after.attachments) == ((photo,), ())

@@ -18,10 +18,10 @@ from gemeente_connect.ledger.fetching import NEVER, Fetching, Wanted
 from gemeente_connect.ledger.names import Names, moment
 from gemeente_connect.ledger.offering import Offer, Offering
 from gemeente_connect.ledger.refusals import Refusal, RefusalKind, Refusals
-from gemeente_connect.ledger.steps import LANDS_WITHIN, LedgerSteps
+from gemeente_connect.ledger.steps import LANDS_WITHIN, InDoubtError, LedgerSteps
 from gemeente_connect.ledger.storing import Stored, Storing
 
-__all__ = ["LANDS_WITHIN", "Ledger", "Offer", "Refusal", "RefusalKind", "Stored", "Tally", "Wanted"]
+__all__ = ["LANDS_WITHIN", "InDoubtError", "Ledger", "Offer", "Refusal", "RefusalKind", "Stored", "Tally", "Wanted"]
 
 
 class Tally(NamedTuple):

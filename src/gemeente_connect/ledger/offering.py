@@ -165,7 +165,7 @@ class Offering:
             sender=self._participant(sender) if sender else None,
             kind=kind,
             text=text,
-            attachments=attachments,
+            attachments=() if deleted else attachments,  # what was deleted is not handed out again
             reply_to=reply_to,
             edited_at=moment(edited) if edited else None,
             deleted_at=moment(deleted) if deleted else None,

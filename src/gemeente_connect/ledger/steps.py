@@ -21,6 +21,10 @@ _one_maker = threading.RLock()  # making one shared thing may need another
 _STEP = "SELECT begun_at, result FROM steps WHERE case_system = ? AND conversation = ? AND name = ?"
 
 
+class InDoubtError(TemporaryError):
+    """One conversation waits until an earlier request of its own can no longer take effect. Others go on."""
+
+
 class LedgerSteps:
     """The steps of one conversation at one case system."""
 
@@ -35,7 +39,7 @@ class LedgerSteps:
     ) -> Refs:
         """Make something that must exist once, and return what was made, now or earlier.
 
-        Raises TemporaryError while it is in doubt whether an earlier request still takes effect.
+        Raises InDoubtError while it is in doubt whether an earlier request still takes effect.
         """
         if not shared:
             return self._once((self._case_system, self._conversation, name), make, find)
@@ -105,4 +109,4 @@ class LedgerSteps:
         left = begun_at + self._lands_within - now()
         if left > 0:
             message = "an earlier request is in doubt and may still take effect: this conversation waits for it"
-            raise TemporaryError(message, retry_after=left / 1_000_000)
+            raise InDoubtError(message, retry_after=left / 1_000_000)

@@ -15,7 +15,7 @@ from gemeente_connect.errors import (
     StorageError,
     TemporaryError,
 )
-from gemeente_connect.ledger import LANDS_WITHIN, Ledger, Offer
+from gemeente_connect.ledger import LANDS_WITHIN, InDoubtError, Ledger, Offer
 from gemeente_connect.syncing.report import Delivery, Report, Watch, bug, unwatched
 
 Start = date | Literal["all"]
@@ -79,7 +79,7 @@ def _deliver_one(
         receipt = case_system.deliver(offer.conversation, steps, files)
     except TemporaryError as error:
         report.deferred[key] = str(error)
-        return error
+        return None if isinstance(error, InDoubtError) else error
     except (AuthError, ConfigError, StorageError) as error:
         return error
     except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
