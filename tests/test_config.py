@@ -300,3 +300,11 @@ def test_no_secret_comes_out_of_an_error(write: Write, setting: str) -> None:
     with pytest.raises(ConfigError) as caught:
         config.open_case_system("loket", PLUGINS)
     assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_two_syncs_of_one_channel_that_skip_different_chats_are_refused_without_naming_the_chats(write: Write) -> None:
+    second = '[syncs.weekly]\nchannel = "whatsapp"\ncase_system = "loket"\nskip = ["Papa"]\n'
+    with pytest.raises(ConfigError, match="'daily' and 'weekly' read the same channel") as caught:
+        load(write(GOOD + second))
+    assert "Mama" not in str(caught.value)
+    assert set(load(write(GOOD + second.replace("Papa", "Mama"))).syncs) == {"daily", "weekly"}

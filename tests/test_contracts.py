@@ -196,3 +196,11 @@ def test_a_page_refuses_a_message_whose_direction_was_forgotten(wrong: dict[str,
         with pytest.raises(ValidationError, match="every message has a direction"):
             Page.model_validate({"cursor": "1", **page})
     assert Page(messages=(good, good.model_copy(update={"kind": "system", "direction": None})), cursor=Cursor("1"))
+
+
+def test_a_path_that_is_a_default_starts_at_the_folder_of_the_configuration_too(tmp_path: Path) -> None:
+    class WithDefault(Settings):
+        path: LocalPath = Path("chats")
+
+    connector = Connector[WithDefault, Path](name="x", settings=WithDefault, open=lambda settings: settings.path)
+    assert connector.connect({}, folder=tmp_path) == tmp_path / "chats"

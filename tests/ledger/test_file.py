@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -226,3 +226,21 @@ def test_a_copy_has_everything_and_leaves_the_original_as_it_was_byte_for_byte(t
         assert _bytes_of(tmp_path) == before
         (untouched,) = ledger.due(ACCOUNT, "loket", None)
         assert [m.id for m in untouched.conversation.messages] == ["m1"]
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="needs /proc: the open files of a process are listed there"
+)
+def test_a_temporary_ledger_writes_no_file_however_much_is_in_it() -> None:
+    def temporary_files() -> list[str]:
+        found = []
+        for entry in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # the listing itself is an open file, and closed by now
+                found.append(str(entry.readlink()))
+        return [link for link in found if "etilqs" in link]
+
+    with Ledger(None) as ledger:
+        for start in range(0, 2000, 100):
+            batch = [message(n, text="x" * 5000) for n in range(start, start + 100)]
+            ledger.store(ACCOUNT, "whatsapp", page(*batch, cursor=str(start)))
+        assert temporary_files() == []
