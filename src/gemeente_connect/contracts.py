@@ -240,7 +240,7 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: with them Connector[A, B](…) fails on Python 3.11
 class Connector(Generic[SettingsT, T_co]):
     """A name, the settings it takes, and how to open it."""
 
