@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -594,3 +595,70 @@ def test_conversations_that_are_in_doubt_wait_and_the_others_are_delivered(ledge
     channel = FakeChannel([page(*messages, message(9, thread="sure"))])
     report = sync(channel, Doubting(), ledger=ledger, start="all")
     assert (len(report.delivered), len(report.deferred), report.errors) == (1, 4, [])
+
+
+# ---- several workers
+
+
+MANY = [message(n, thread=f"d{n}", sent_at=START + timedelta(hours=n)) for n in range(20)]
+
+
+class _Slow(FakeCaseSystem):
+    """Takes its time, and knows how many came at once."""
+
+    def __init__(self, together: int = 4, **more: Any) -> None:
+        super().__init__(**more)
+        self.together = threading.Barrier(together, timeout=10)
+
+    def deliver(self, conversation: Conversation, steps: Steps, files: Files) -> Receipt:
+        self.together.wait()
+        return super().deliver(conversation, steps, files)
+
+
+def test_several_workers_deliver_side_by_side_each_conversation_once(ledger: Ledger) -> None:
+    case_system = _Slow()
+    report = sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4)
+    assert len(report.delivered) == len(case_system.records) == len(MANY)
+    assert len({record.external_id for record in case_system.records}) == len(MANY)
+    assert sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4).delivered == []
+
+
+def test_there_are_no_more_workers_than_conversations(ledger: Ledger) -> None:
+    assert len(sync(FakeChannel(THREE), _Slow(3), ledger=ledger, start="all", workers=64).delivered) == 3
+
+
+def test_all_workers_stop_when_the_case_system_is_down(ledger: Ledger) -> None:
+    case_system = FakeCaseSystem(down=1000)
+    report = sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4)
+    assert [type(error) for error in report.errors] == [TemporaryError]
+    assert 3 <= len(report.deferred) <= 6
+    case_system.down = 0
+    assert len(sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4).delivered) == len(MANY)
+
+
+def test_what_no_worker_expected_ends_the_run_and_is_raised(ledger: Ledger) -> None:
+    case_system = FakeCaseSystem(crash_at=6)
+    with pytest.raises(Crash):
+        sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4)
+    case_system.crash_at = None
+    sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4)
+    assert len(case_system.records) == len({record.external_id for record in case_system.records}) == len(MANY)
+
+
+# ---- two runs
+
+
+def test_of_two_runs_that_read_one_channel_the_later_stops_and_nothing_is_lost(tmp_path: Path, ledger: Ledger) -> None:
+    class Overtaken(FakeChannel):
+        def pages(self, since: Cursor | None) -> Iterator[Page]:
+            for each in super().pages(since):
+                if others:
+                    collect(FakeChannel(THREE), others.pop())
+                yield each
+
+    with Ledger(tmp_path / "ledger.sqlite") as other:
+        others = [other]
+        with pytest.raises(TemporaryError, match="another run is reading this channel"):
+            collect(Overtaken(THREE), ledger)
+    assert _stored(ledger) == {m.id for m in THREE}
+    assert collect(FakeChannel(THREE), ledger).errors == []

@@ -11,6 +11,7 @@ path = "chats"
 [case_systems.loket]
 plugin = "loket"
 database = "loket.sqlite"
+workers = 1                         # optional; how many conversations are delivered at the same time
 token = { env = "LOKET_TOKEN" }     # a secret: from the environment, or { file = "/run/secrets/token" }
 
 [syncs.daily]
@@ -64,6 +65,9 @@ class ChannelEntry(_Connection):
 class CaseSystemEntry(_Connection):
     """A `[case_systems.NAME]` table."""
 
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many conversations are delivered at the same time."""
+
 
 class SyncEntry(Settings):
     """A `[syncs.NAME]` table."""
@@ -103,6 +107,10 @@ class Config:
     def quiet_gap(self, channel: str) -> timedelta:
         """Say after how much silence a channel starts a new conversation."""
         return timedelta(hours=_choose("channel", channel, self.channels).quiet_gap_hours)
+
+    def workers(self, case_system: str) -> int:
+        """Say how many conversations a case system is given at the same time."""
+        return _choose("case system", case_system, self.case_systems).workers
 
     def open_channel(self, name: str, plugins: Plugins) -> Channel:
         """Open a channel by name. Raises ConfigError, PluginError."""

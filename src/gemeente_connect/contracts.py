@@ -147,6 +147,13 @@ class Steps(Protocol):
     def keep(self, name: str, value: str, put: Callable[[], None]) -> None:
         """Call `put` when `value` differs from what was last kept under this name. `put` may be repeated safely."""
 
+    def kept(self, name: str) -> str | None:
+        """Give what was last kept under this name; None: nothing was.
+
+        For looking, before an update, whether what stands there is still what was put there: what a colleague changed
+        is never overwritten.
+        """
+
 
 class Files(Protocol):
     """The attachments that are kept, for reading."""

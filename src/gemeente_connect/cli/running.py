@@ -154,6 +154,7 @@ class _Runner:
             start=job.start or "all",
             skip=job.entry.skip,
             files=FileStore(self.config.files),
+            workers=self.config.workers(job.entry.case_system),
             watch=watch,
             report=report,
         )
@@ -167,6 +168,7 @@ class _Runner:
             files=FileStore(self.config.files),
             quiet_gap=self.config.quiet_gap(job.entry.channel),
             skip=job.entry.skip,
+            workers=self.config.workers(job.entry.case_system),
             watch=watch,
             report=report,
         )

@@ -5,7 +5,7 @@ One file. Nothing outside it has to be kept to go on after a crash, but for the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +15,18 @@ from gemeente_connect.contracts import Cursor, Page, Receipt
 from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.ledger.database import Database
 from gemeente_connect.ledger.fetching import NEVER, Fetching, Wanted
+from gemeente_connect.ledger.leases import LeaseLostError, Leases
 from gemeente_connect.ledger.names import Names, moment
-from gemeente_connect.ledger.offering import Offer, Offering
+from gemeente_connect.ledger.offering import Offer, Offering, Selection
 from gemeente_connect.ledger.refusals import Refusal, RefusalKind, Refusals
 from gemeente_connect.ledger.steps import LANDS_WITHIN, InDoubtError, LedgerSteps
-from gemeente_connect.ledger.storing import Stored, Storing
+from gemeente_connect.ledger.storing import ANYWHERE, Stored, Storing
+from gemeente_connect.ledger.together import Together
 
-__all__ = ["LANDS_WITHIN", "InDoubtError", "Ledger", "Offer", "Refusal", "RefusalKind", "Stored", "Tally", "Wanted"]
+__all__ = [
+    "LANDS_WITHIN", "InDoubtError", "LeaseLostError", "Ledger", "Offer", "Refusal", "RefusalKind", "Selection",
+    "Stored", "Tally", "Wanted",
+]  # fmt: skip
 
 
 class Tally(NamedTuple):
@@ -48,13 +53,16 @@ class Ledger:
         self._names = Names(self._db)
         self._refusals = Refusals(self._db, self._names)
         self._storing = Storing(self._db, self._names, self._refusals)
-        self._offering = Offering(self._db, self._names, self._refusals)
+        self._leases = Leases(self._db)
+        self._intents = Together(self._db)
+        self._offering = Offering(self._db, self._names, self._refusals, self._leases)
         self._fetching = Fetching(self._db, self._names, self._refusals)
 
     def copy(self) -> Ledger:
         """Make a temporary copy to try things on. It leaves nothing behind."""
         other = Ledger(None)
         self._db.copy_to(other._db)
+        other._leases.forget_all()
         return other
 
     def __enter__(self) -> Self:
@@ -76,9 +84,21 @@ class Ledger:
         row = self._db.one("SELECT read_to FROM accounts WHERE name = ?", (account,))
         return Cursor(row[0]) if row and row[0] is not None else None
 
-    def store(self, account: str, kind: str, page: Page, quiet_gap: timedelta = QUIET_GAP) -> Stored:
-        """Store a page and its cursor in one transaction."""
-        return self._storing.store(account, kind, page, quiet_gap)
+    def store(
+        self,
+        account: str,
+        kind: str,
+        page: Page,
+        quiet_gap: timedelta = QUIET_GAP,
+        *,
+        after: Cursor | None = ANYWHERE,
+    ) -> Stored:
+        """Store a page and its cursor in one transaction.
+
+        `after`: where the account was read to before this page (None: never read). Raises TemporaryError when another
+        run has read on since.
+        """
+        return self._storing.store(account, kind, page, quiet_gap, after)
 
     def wanted(self, account: str) -> Iterator[Wanted]:
         """Yield the attachments to fetch now."""
@@ -95,21 +115,35 @@ class Ledger:
     # -- delivering
 
     def count_due(
-        self, account: str, case_system: str, start: datetime | None, skip: Collection[str] = ()
+        self,
+        account: str,
+        case_system: str,
+        start: datetime | None,
+        skip: Collection[str] = (),
+        shard: tuple[int, int] = (0, 1),
     ) -> tuple[int, int]:
         """Count what is due since `start` (None: everything), and what began before it and stays behind."""
-        return self._offering.count(account, case_system, start, skip)
+        return self._offering.count(Selection(account, case_system, start, skip, shard))
 
     def due(
-        self, account: str, case_system: str, start: datetime | None, skip: Collection[str] = ()
-    ) -> Iterator[Offer]:
-        """Yield the conversations of an account that have something new for a case system, oldest first."""
-        self._names.account(case_system)
-        return self._offering.due(account, case_system, start, skip)
+        self,
+        account: str,
+        case_system: str,
+        start: datetime | None,
+        skip: Collection[str] = (),
+        shard: tuple[int, int] = (0, 1),
+    ) -> Generator[Offer]:
+        """Yield the conversations of an account that have something new for a case system, oldest first.
+
+        No other run is offered one of them before it is settled or refused here, or this iterator is closed. `shard`:
+        which part of all conversations, and in how many parts they are divided.
+        """
+        return self._offering.due(Selection(account, case_system, start, skip, shard))
 
     def steps(self, offer: Offer, case_system: str, lands_within: timedelta = LANDS_WITHIN) -> LedgerSteps:
         """Give the steps of an offered conversation."""
-        return LedgerSteps(self._db, self._names.account(case_system), offer.number, lands_within)
+        of = self._names.account(case_system), offer.number
+        return LedgerSteps(self._db, self._intents, of, lease=self._leases.number, lands_within=lands_within)
 
     def settle(self, offer: Offer, case_system: str, receipt: Receipt) -> None:
         """Keep the receipt of a delivery."""
@@ -117,10 +151,7 @@ class Ledger:
 
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""
-        with self._db.transaction():
-            return self._refusals.add(
-                "conversation", case_system, offer.conversation.id, reason, revision=offer.revision
-            )
+        return self._offering.refuse(offer, case_system, reason)
 
     # -- what needs a person
 

@@ -29,8 +29,12 @@ _HEADER = (  # in one statement, since another run may be making the tables righ
 class Database:
     """The driver for SQLite. One connection, used by one thread at a time."""
 
+    for_update = ""
+    """What ends a query of rows that are going to be changed. Here a transaction that writes is alone anyway."""
+
     def __init__(self, path: Path | None) -> None:
         """Open the file, or with None a private database in memory: nothing is written anywhere."""
+        self.when_begun: Callable[[], None] = lambda: None
         self.when_taken_back: Callable[[], None] = lambda: None
         self._lock = threading.RLock()
         with _told(path):
@@ -123,6 +127,7 @@ class Database:
                 self._connection.execute("PRAGMA synchronous = FULL")
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
+                self.when_begun()
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -132,6 +137,14 @@ class Database:
             finally:
                 if durable:
                     self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def skip_locked(self, table: str) -> str:
+        """End a query of rows that are going to be changed, and leave out those another run is just changing."""
+        return ""
+
+    def now(self) -> int:
+        """Tell the time, in microseconds since 1970 in UTC, of the one clock that all runs on this ledger share."""
+        return time.time_ns() // 1000
 
     def copy_to(self, other: Database) -> None:
         """Put all there is here in the place of what is there."""

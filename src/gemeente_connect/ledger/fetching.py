@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gemeente_connect.ledger.database import Database
 from gemeente_connect.ledger.names import Names, now
 from gemeente_connect.ledger.placing import shown_anew
-from gemeente_connect.ledger.refusals import Refusals, wait
+from gemeente_connect.ledger.refusals import FAR, Refusals, wait
 from gemeente_connect.models import Attachment
 
 _AT_ONCE = 100
@@ -41,17 +41,20 @@ class Fetching:
     def wanted(self, account: str) -> Iterator[Wanted]:
         """Yield what is to be fetched now, oldest first."""
         last = (0, 0)
+        number = self._names.account_if_known(account)
+        time = now()
         while rows := self._db.read(
             "SELECT a.message, a.number, a.name, a.source, a.media_type, a.size "
             "FROM attachments a JOIN messages m ON m.seq = a.message "
-            "WHERE a.account = ? AND a.source IS NOT NULL AND a.sha256 IS NULL AND a.not_before <= ? "
+            "WHERE a.account = ? AND a.source IS NOT NULL AND a.sha256 IS NULL "
+            "AND (a.not_before <= ? OR (a.not_before > ? AND a.not_before < ?)) "
             "AND m.deleted_at IS NULL AND (a.message, a.number) > (?, ?) ORDER BY a.message, a.number LIMIT ?",
-            (self._names.account(account), now(), *last, _AT_ONCE),
+            (number, time, time + FAR, NEVER, *last, _AT_ONCE),
         ):
             last = rows[-1][:2]
-            for message, number, name, source, media_type, size in rows:
+            for message, place, name, source, media_type, size in rows:
                 attachment = Attachment(name=name, source=source, media_type=media_type, size=size)
-                yield Wanted(message, number, attachment)
+                yield Wanted(message, place, attachment)
 
     def fetched(self, account: str, wanted: Wanted, sha256: str, size: int, media_type: str) -> None:
         """Keep that it was fetched; its conversation has something new to show."""

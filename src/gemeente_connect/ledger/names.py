@@ -46,14 +46,18 @@ class Names:
 
     def account(self, name: str, kind: str = "") -> int:
         """Give the number of an account of a channel or case system. `kind` is what residents know a channel as."""
-        if (name, kind) not in self._accounts:
-            self._db.write(
-                "INSERT INTO accounts (name, kind) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET kind = excluded.kind "
-                "WHERE excluded.kind <> '' AND accounts.kind <> excluded.kind",
-                (name, kind),
-            )
-            self._accounts[name, kind] = self._db.number("SELECT seq FROM accounts WHERE name = ?", (name,))
-        return self._accounts[name, kind]
+        number = self._accounts.get((name, kind))
+        if number is None:
+            row = self._db.one("SELECT seq, kind FROM accounts WHERE name = ?", (name,))
+            if row is None or (kind and row[1] != kind):
+                row = self._db.one(
+                    "INSERT INTO accounts (name, kind) VALUES (?, ?) "
+                    "ON CONFLICT (name) DO UPDATE "
+                    "SET kind = CASE WHEN excluded.kind = '' THEN accounts.kind ELSE excluded.kind END RETURNING seq",
+                    (name, kind),
+                )
+            number = self._accounts[name, kind] = row[0] if row else 0
+        return number
 
     def account_if_known(self, name: str) -> int | None:
         """Give the number of an account without making one."""

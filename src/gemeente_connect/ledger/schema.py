@@ -140,4 +140,19 @@ MIGRATIONS: tuple[str, ...] = (
         UNIQUE (kind, account, key)
     );
     """,
+    """
+    CREATE TABLE leases (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, -- the fencing number: it only grows
+        owner TEXT NOT NULL,                   -- machine and process
+        until BIGINT NOT NULL
+    );
+    CREATE TABLE claims (
+        conversation INTEGER NOT NULL REFERENCES conversations,
+        case_system INTEGER NOT NULL REFERENCES accounts,
+        lease INTEGER NOT NULL,
+        PRIMARY KEY (conversation, case_system)
+    );
+    CREATE INDEX claims_by_lease ON claims (lease);
+    ALTER TABLE steps ADD COLUMN lease INTEGER;  -- of the run that began it
+    """,
 )

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gemeente_connect.contracts import Page
+from gemeente_connect.contracts import Cursor, Page
+from gemeente_connect.errors import TemporaryError
 from gemeente_connect.ledger.changing import Changing, read_change, several
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.names import Names, micros
@@ -35,6 +36,10 @@ _INSERT_ATTACHMENT = (
 _AT_ONCE = 500  # values in one IN list: SQLite and PostgreSQL both take more, and gain nothing by it
 
 
+ANYWHERE = Cursor("\x01")
+"""Stands for a cursor that nobody compares."""
+
+
 @dataclass(slots=True)
 class Stored:
     """What a page brought."""
@@ -60,7 +65,7 @@ class Storing:
         self._changing = Changing(database, names, refusals)
         self._originals = Originals(database, names, refusals)
 
-    def store(self, account: str, kind: str, page: Page, gap: timedelta) -> Stored:
+    def store(self, account: str, kind: str, page: Page, gap: timedelta, after: Cursor | None) -> Stored:
         """Store a page and its cursor, or nothing of it."""
         stored = Stored()
         with self._db.transaction():
@@ -74,8 +79,18 @@ class Storing:
                     stored.refused[item.id] = item.reason
             for key in page.readable:
                 self._refusals.settle("unreadable", account, key)
-            self._db.write("UPDATE accounts SET read_to = ? WHERE seq = ?", (page.cursor, number))
+            self._move_on(number, page.cursor, after)
         return stored
+
+    def _move_on(self, account: int, cursor: Cursor, after: Cursor | None) -> None:
+        """Keep where the account was read to, unless another run has read on since."""
+        moved = self._db.write(
+            "UPDATE accounts SET read_to = ? WHERE seq = ? AND (? = ? OR coalesce(read_to, '') = ?)",
+            (cursor, account, after or "", ANYWHERE, after or ""),
+        )
+        if not moved:
+            message = "another run is reading this channel: it goes on, and this one stops; run again when it is done"
+            raise TemporaryError(message)
 
     def _messages(self, kind: str, page: Page, gap: timedelta, stored: Stored) -> None:
         by_account: dict[str, list[Message]] = {}

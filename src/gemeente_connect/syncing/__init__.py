@@ -32,10 +32,11 @@ def sync(
     files: Keeps | None = None,
     quiet_gap: timedelta = QUIET_GAP,
     skip: Collection[str] = (),
+    workers: int = 1,
     watch: Watch = unwatched,
     report: Report | None = None,
 ) -> Report:
-    """Collect, then deliver.
+    """Collect, then deliver with so many `workers`.
 
     Where collecting ends early, what was collected is still delivered. Look at `report.errors`: this function raises
     only what makes going on useless (StorageError); a `report` that was given then says what was done before.
@@ -55,6 +56,7 @@ def sync(
         start=start,
         skip=skip,
         files=files,
+        workers=workers,
         watch=watch,
         report=report,
     )

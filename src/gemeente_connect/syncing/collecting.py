@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from gemeente_connect.contracts import Channel, Files, Page
+from gemeente_connect.contracts import Channel, Cursor, Files, Page
 from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.errors import AuthError, ConfigError, RemoteError, StorageError
 from gemeente_connect.ledger import Ledger
@@ -47,9 +47,11 @@ def collect(
     skipped = Skipped(skip)
     if files is not None:
         _fetch(channel, ledger, files, report)  # what is left from earlier runs
-    for page in _pages(channel, ledger):
+    since = ledger.cursor(channel.account)
+    for page in _pages(channel, since):
         kept = _without(page, skipped, report)
-        stored = ledger.store(channel.account, channel.kind, kept, quiet_gap)
+        stored = ledger.store(channel.account, channel.kind, kept, quiet_gap, after=since)
+        since = page.cursor
         report.new += stored.new
         report.known += stored.known
         report.changed += stored.changed
@@ -60,9 +62,9 @@ def collect(
     return report
 
 
-def _pages(channel: Channel, ledger: Ledger) -> Iterator[Page]:
+def _pages(channel: Channel, since: Cursor | None) -> Iterator[Page]:
     with guarded(channel.account):
-        yield from channel.pages(ledger.cursor(channel.account))
+        yield from channel.pages(since)
 
 
 def _without(page: Page, skipped: Skipped, report: Report) -> Page:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import BinaryIO, Literal
 
@@ -45,6 +48,8 @@ def deliver(
     start: Start,
     skip: Collection[str] = (),
     files: Files | None = None,
+    workers: int = 1,
+    shard: tuple[int, int] = (0, 1),
     watch: Watch = unwatched,
     report: Report | None = None,
 ) -> Report:
@@ -52,44 +57,95 @@ def deliver(
 
     `skip` lists threads, by id or by the name people know them by, of which nothing is delivered, also when they were
     collected before. A conversation that is refused is kept with its reason and stops no other. Ends early, with the
-    reason in `report.errors`, when the case system refuses the credentials or is down.
+    reason in `report.errors`, when the case system refuses the credentials or is down. `workers`: how many threads
+    deliver at the same time. `shard`: which part of the conversations, and in how many parts they are divided, where
+    several processes deliver.
     """
     report = report if report is not None else Report()
-    since = moment_of(start)
-    due, report.before_start = ledger.count_due(account, case_system.account, since, skip)
-    in_a_row = 0
-    for done, offer in enumerate(ledger.due(account, case_system.account, since, skip), start=1):
-        error = _deliver_one(case_system, ledger, offer, files or _NoFiles(), report)
-        watch("deliver", done, due)
-        in_a_row = in_a_row + 1 if isinstance(error, TemporaryError) else 0
-        if error and (in_a_row >= _ENOUGH or not isinstance(error, TemporaryError)):
-            report.errors.append(error)
-            break
+    chosen = account, case_system.account, moment_of(start), skip, shard
+    due, report.before_start = ledger.count_due(*chosen)
+    if due:
+        with closing(ledger.due(*chosen)) as offers:
+            _Delivering(case_system, ledger, files or _NoFiles(), offers, due, watch, report).run(workers)
     return report
 
 
-def _deliver_one(
-    case_system: CaseSystem, ledger: Ledger, offer: Offer, files: Files, report: Report
-) -> GemeenteConnectError | None:
-    """Deliver one conversation. Gives the error that concerns more than this conversation."""
-    key = offer.conversation.id
-    lands_within = case_system.lands_within if isinstance(case_system, Prompt) else LANDS_WITHIN
-    steps = ledger.steps(offer, case_system.account, lands_within)
-    try:
-        receipt = case_system.deliver(offer.conversation, steps, files)
-    except TemporaryError as error:
-        report.deferred[key] = str(error)
-        return None if isinstance(error, InDoubtError) else error
-    except (AuthError, ConfigError, StorageError) as error:
-        return error
-    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
-        reason = str(error) if isinstance(error, RejectedError) else bug(case_system.account, error)
-        if ledger.refuse(offer, case_system.account, reason):
-            report.refused[key] = reason
-    else:
-        ledger.settle(offer, case_system.account, receipt)
-        report.delivered.append(Delivery(key, offer.before is not None, receipt))
-    return None
+@dataclass
+class _Delivering:
+    """One delivery run: its workers take offers from one iterator until there is none, or until one says stop."""
+
+    case_system: CaseSystem
+    ledger: Ledger
+    files: Files
+    offers: Iterator[Offer]
+    due: int
+    watch: Watch
+    report: Report
+    _done: int = 0
+    _in_a_row: int = 0
+    _crashed: BaseException | None = None
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _taking: threading.Lock = field(default_factory=threading.Lock)
+    _telling: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, workers: int) -> None:
+        """Deliver with as many threads, this one being the first. Raises what a worker did not expect."""
+        others = [threading.Thread(target=self._work, name=f"deliver-{n}") for n in range(1, min(workers, self.due))]
+        for each in others:
+            each.start()
+        try:
+            self._work()
+        finally:
+            self._stopped.set()
+            for each in others:
+                each.join()
+        if self._crashed:
+            raise self._crashed
+
+    def _work(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                with self._taking:
+                    offer = next(self.offers, None)
+                if offer is None:
+                    return
+                self._one(offer)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the others stop and the first thread raises it
+            self._crashed = self._crashed or error
+            self._stopped.set()
+
+    def _one(self, offer: Offer) -> None:
+        """Deliver one conversation, and stop the run for an error that concerns more than this one."""
+        error = self._try(offer)
+        with self._telling:
+            self._done += 1
+            self._in_a_row = self._in_a_row + 1 if isinstance(error, TemporaryError) else 0
+            if error and (self._in_a_row >= _ENOUGH or not isinstance(error, TemporaryError)):
+                if not self._stopped.is_set():
+                    self.report.errors.append(error)
+                self._stopped.set()
+            self.watch("deliver", self._done, self.due)
+
+    def _try(self, offer: Offer) -> GemeenteConnectError | None:
+        """Deliver one conversation. Gives the error that concerns more than this conversation."""
+        key, account = offer.conversation.id, self.case_system.account
+        lands_within = self.case_system.lands_within if isinstance(self.case_system, Prompt) else LANDS_WITHIN
+        steps = self.ledger.steps(offer, account, lands_within)
+        try:
+            receipt = self.case_system.deliver(offer.conversation, steps, self.files)
+        except TemporaryError as error:
+            self.report.deferred[key] = str(error)
+            return None if isinstance(error, InDoubtError) else error
+        except (AuthError, ConfigError, StorageError) as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
+            reason = str(error) if isinstance(error, RejectedError) else bug(account, error)
+            if self.ledger.refuse(offer, account, reason):
+                self.report.refused[key] = reason
+        else:
+            self.ledger.settle(offer, account, receipt)
+            self.report.delivered.append(Delivery(key, offer.before is not None, receipt))
+        return None
 
 
 def moment_of(start: Start) -> datetime | None:

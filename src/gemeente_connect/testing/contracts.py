@@ -245,6 +245,9 @@ class _CrashingSteps:
     def keep(self, name: str, value: str, put: Callable[[], None]) -> None:
         self._steps.keep(name, value, lambda: self._crashing(put))
 
+    def kept(self, name: str) -> str | None:
+        return self._steps.kept(name)
+
     def _crashing(self, request: Callable[[], T]) -> T:
         done = request()
         self._left -= 1

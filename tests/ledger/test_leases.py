@@ -1,0 +1,199 @@
+"""Several runs on one ledger at the same time, and runs that stand still or die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from gemeente_connect.contracts import Findable, Receipt
+from gemeente_connect.ledger import LeaseLostError, Ledger, Offer, leases
+from gemeente_connect.testing.builders import ACCOUNT, message, page
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+RECEIPT = Receipt(reference="R1", findable=Findable.YES, checked_at=NOW)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "shared.sqlite"
+
+
+@pytest.fixture
+def first(path: Path) -> Iterator[Ledger]:
+    with Ledger(path) as opened:
+        opened.store(ACCOUNT, "whatsapp", page(*(message(1, id=f"m{n}", thread=f"t{n}") for n in range(5))))
+        yield opened
+
+
+@pytest.fixture
+def second(path: Path) -> Iterator[Ledger]:
+    with Ledger(path) as opened:
+        yield opened
+
+
+def _due(ledger: Ledger, shard: tuple[int, int] = (0, 1)) -> list[Offer]:
+    return list(ledger.due(ACCOUNT, "loket", None, shard=shard))
+
+
+def test_what_one_run_was_offered_no_other_is_offered_until_it_is_done(first: Ledger, second: Ledger) -> None:
+    offers = first.due(ACCOUNT, "loket", None)
+    offer = next(offers)
+    assert _due(second) == []
+    first.settle(offer, "loket", RECEIPT)
+    offers.close()
+    assert len(_due(second)) == 4
+
+
+def test_another_case_system_is_another_matter(first: Ledger, second: Ledger) -> None:
+    offers = first.due(ACCOUNT, "loket", None)
+    next(offers)
+    assert len(list(second.due(ACCOUNT, "another", None))) == 5
+    offers.close()
+
+
+def test_parts_of_the_conversations_do_not_overlap_and_are_all_of_them(first: Ledger) -> None:
+    parts = [{offer.number for offer in _due(first, shard=(n, 3))} for n in range(3)]
+    assert len(parts[0] | parts[1] | parts[2]) == sum(map(len, parts)) == 5
+
+
+def test_a_run_that_stood_still_is_overtaken_and_writes_nothing_more(first: Ledger, second: Ledger) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        offers = first.due(ACCOUNT, "loket", None)
+        offer = next(offers)
+        clock.shift(timedelta(seconds=59))
+        assert _due(second) == []
+        clock.shift(timedelta(seconds=2))
+        assert len(_due(second)) == 5
+        with pytest.raises(LeaseLostError, match="run again"):
+            first.settle(offer, "loket", RECEIPT)
+        with pytest.raises(LeaseLostError):
+            first.refuse(offer, "loket", "no reason")
+        with pytest.raises(LeaseLostError):
+            first.steps(offer, "loket").once("record", lambda: {"reference": "R1"}, lambda: None)
+        with pytest.raises(LeaseLostError):
+            first.store(ACCOUNT, "whatsapp", page(message(9)))
+        offers.close()
+    assert len(_due(second)) == 5
+    assert len(_due(first)) == 5, "with a new lease it may work again"
+
+
+def test_a_lease_is_renewed_while_the_run_lasts(
+    first: Ledger, second: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "BEAT", 0.01)
+    with time_machine.travel(NOW) as clock:
+        offers = first.due(ACCOUNT, "loket", None)
+        next(offers)
+        for _ in range(4):
+            clock.shift(timedelta(seconds=40))
+            time.sleep(0.1)
+        assert _due(second) == []
+        offers.close()
+
+
+def test_a_clock_that_was_put_back_keeps_nobody_from_working_for_long(first: Ledger, second: Ledger) -> None:
+    with time_machine.travel(NOW, tick=False) as clock:
+        offers = first.due(ACCOUNT, "loket", None)
+        next(offers)
+        clock.move_to(NOW - timedelta(days=300))
+        assert _due(second) == []
+        clock.shift(timedelta(seconds=61))
+        assert len(_due(second)) == 5
+        offers.close()
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from gemeente_connect.ledger import Ledger
+with Ledger(Path(sys.argv[1])) as ledger:
+    offers = ledger.due(sys.argv[2], "loket", None)
+    next(offers)
+    print("claimed", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere it takes a minute")
+def test_what_a_killed_run_was_offered_the_next_run_is_offered_at_once(first: Ledger, path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(path), ACCOUNT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "claimed\n"
+        assert _due(first) == []
+        process.send_signal(signal.SIGKILL)
+    assert len(_due(first)) == 5
+
+
+@pytest.mark.parametrize("owner", ["elsewhere 1 abc", f"{leases._place()} 1 abc"])
+def test_of_a_process_that_may_be_alive_the_work_is_left_alone(first: Ledger, second: Ledger, owner: str) -> None:
+    offers = first.due(ACCOUNT, "loket", None)
+    next(offers)
+    second._db.write("UPDATE leases SET owner = ?", (owner,))
+    assert _due(second) == []
+    offers.close()
+
+
+def test_a_copy_to_try_things_on_has_no_claims(first: Ledger) -> None:
+    offers = first.due(ACCOUNT, "loket", None)
+    next(offers)
+    with first.copy() as copy:
+        assert len(_due(copy)) == 5
+    offers.close()
+
+
+def test_a_run_that_finds_nothing_to_do_writes_nothing(first: Ledger, path: Path) -> None:
+    for offer in _due(first):
+        first.settle(offer, "loket", RECEIPT)
+    before = first._db.number("PRAGMA data_version"), path.with_name("shared.sqlite-wal").read_bytes()
+    assert _due(first) == []
+    assert (first._db.number("PRAGMA data_version"), path.with_name("shared.sqlite-wal").read_bytes()) == before
+
+
+def test_intents_of_several_threads_are_made_durable_together(first: Ledger) -> None:
+    offers = _due(first)
+    commits: list[bool] = []
+    transaction = first._db.transaction
+
+    def counted(*, durable: bool = False) -> object:
+        commits.append(durable)
+        if durable:
+            time.sleep(0.05)  # a slow disk
+        return transaction(durable=durable)
+
+    first._db.transaction = counted  # type: ignore[method-assign,assignment]
+    threads = [
+        threading.Thread(target=first.steps(o, "loket").once, args=("record", lambda: {"n": "1"}, lambda: None))
+        for o in offers
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sum(commits) < len(offers) == len(commits) - sum(commits)
+    assert all(first.steps(offer, "loket").done() == {"record": {"n": "1"}} for offer in offers)
+
+
+def test_each_thread_is_told_when_its_intent_could_not_be_kept(first: Ledger) -> None:
+    offers = _due(first)
+    made: list[str] = []
+    first.close()
+
+    def make() -> dict[str, str]:
+        made.append("R")
+        return {}
+
+    for offer in offers:
+        with pytest.raises(Exception, match="closed"):
+            first.steps(offer, "loket").once("record", make, lambda: None)
+    assert made == []
