@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NEWEST := .venv-newest
 DISTRIBUTIONS := . $(wildcard plugins/*)
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 DEMO := examples/demo
 
-.PHONY: help demo loket test check docs bench bench-peers schema lock clean
+.PHONY: help demo loket test test-newest check docs bench bench-peers schema lock clean
 
 help:
 	@echo "make demo    set up and run the main job on the demo chats"
@@ -42,6 +43,16 @@ loket: $(VENV)/run.done
 test: $(VENV)/dev.done
 	$(BIN)/python -m pytest
 
+# Celery pins python-dateutil to an older version than the core can do with, so what uses it is tested on both.
+test-newest: $(NEWEST)/done
+	$(NEWEST)/bin/python -m pytest --no-cov tests/test_timestamps.py tests/test_http.py tests/test_docs.py tests/test_end_to_end.py
+
+$(NEWEST)/done: requirements/newest.txt $(PROJECTS)
+	test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/newest.txt
+	$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(foreach d,$(DISTRIBUTIONS),-e $(d))
+	touch $@
+
 check: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,15 +72,25 @@ bench-peers: $(VENV)/dev.done
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check whatstk==0.9.1
 	BENCH_WHATSTK_PYTHON=$(CURDIR)/.venv-peers/bin/python $(BIN)/python -m bench
 
+# Tools that keep what an API tells, for bench.sync and bench.push: each in an environment of its own.
+bench-peers: .venv-peers/dlt/done .venv-peers/singer/done
+
+.venv-peers/dlt/done: PEER = 'dlt[duckdb,parquet,sqlalchemy]==1.31.0' duckdb==2.0.0 sqlalchemy==2.1.9
+.venv-peers/singer/done: PEER = singer-sdk==0.54.9 sqlalchemy==2.1.9
+.venv-peers/%/done:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PEER)
+	touch $@
+
 schema: $(VENV)/run.done
 	$(BIN)/python -c 'from gemeente_connect.models import json_schema; print(json_schema())' > docs/reference/models.schema.json
 
 # Needs uv on the PATH. The files name no index: where packages come from is the reader's own setting.
 lock:
-	cd requirements && for name in run dev; do \
+	cd requirements && for name in run dev newest; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" --output-file $$name.txt $$name.in || exit 1; \
 	done
 
 clean:
-	rm -rf $(VENV) .venv-peers site artefacts $(DEMO)/state
+	rm -rf $(VENV) $(NEWEST) .venv-peers site artefacts $(DEMO)/state

@@ -114,7 +114,7 @@ def test_an_empty_file_has_defaults_next_to_it_wherever_it_is_read_from(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     config = load(Path("../gemeente-connect.toml"))
-    assert config.ledger.resolve() == tmp_path / "ledger.sqlite"
+    assert Path(str(config.ledger)).resolve() == tmp_path / "ledger.sqlite"
     assert Path(config.files).resolve() == tmp_path / "attachments"
 
 
@@ -141,6 +141,45 @@ def test_a_home_folder_may_be_written_as_a_tilde(write: Write, tmp_path: Path, m
     config = load(write('files = "~/files"\nledger = "~/ledger.sqlite"'))
     assert config.files == str(tmp_path / "home/files")
     assert config.ledger == tmp_path / "home/ledger.sqlite"
+
+
+@pytest.mark.parametrize("place", ['{ env = "LEDGER_URL" }', '{ file = "ledger-url" }'])
+def test_a_ledger_on_postgresql_is_named_by_a_secret_that_does_not_come_out(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    url = f"postgresql://gemeente:{SECRET}@db.example.nl/gemeente"
+    monkeypatch.setenv("LEDGER_URL", url)
+    (tmp_path / "ledger-url").write_text(f"{url}\n")
+    config = load(write(f"ledger = {place}"))
+    assert isinstance(config.ledger, SecretStr)
+    assert config.ledger.get_secret_value() == url
+    assert SECRET not in f"{config!r} {config.ledger}"
+
+
+def test_a_secret_may_also_name_a_file(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER", "state/ledger.sqlite")
+    assert load(write('ledger = { env = "LEDGER" }')).ledger == tmp_path / "state/ledger.sqlite"
+
+
+def test_a_url_without_a_password_may_stand_in_the_file(write: Write) -> None:
+    url = "postgresql://gemeente@db.example.nl/gemeente?sslmode=verify-full"
+    assert load(write(f'ledger = "{url}"')).ledger == SecretStr(url)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        (f"postgresql://gemeente:{SECRET}@db.example.nl/gemeente", r"write { env = \"NAME\" } or { file = \"PATH\" }"),
+        (f"postgres://db.example.nl/gemeente?user=a&password={SECRET}", r"write { env = \"NAME\" }"),
+        (f"mysql://gemeente:{SECRET}@db.example.nl/gemeente", "neither the path of a file nor a URL that begins with"),
+    ],
+)
+def test_a_password_in_the_file_and_another_database_are_refused_without_telling_it(
+    write: Write, place: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        load(write(f'ledger = "{place}"'))
+    assert SECRET not in str(caught.value)
 
 
 # ---- what is wrong is named, with what it could be
@@ -175,6 +214,16 @@ def test_a_mistake_is_named_with_what_was_likely_meant(write: Write, change: tup
     with pytest.raises(ConfigError) as caught:
         load(write(GOOD.replace(*change)))
     assert told in str(caught.value)
+
+
+def test_how_a_case_system_is_delivered_to_stands_with_it(write: Write) -> None:
+    entry = load(write(GOOD)).case_system("loket")
+    assert (entry.workers, entry.offer_again_hours) == (1, 23)
+    more = GOOD.replace("token =", "workers = 8\noffer_again_hours = 1.5\ntoken =")
+    entry = load(write(more)).case_system("loket")
+    assert (entry.workers, entry.offer_again_hours) == (8, 1.5)
+    with pytest.raises(ConfigError, match="choose from: loket"):
+        load(write(more)).case_system("lokets")
 
 
 def test_several_mistakes_are_named_at_once(write: Write) -> None:

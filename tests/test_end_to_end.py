@@ -134,16 +134,45 @@ def test_a_sync_that_is_killed_at_any_moment_ends_the_same_after_a_plain_rerun(
     fresh: Path, synced: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
     folder = copy_of(fresh, tmp_path)
-    moments = random.Random(20261123)
-    kills = 0
-    for _ in range(12):
-        process = subprocess.Popen(sync_command(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert killed(sync_command(folder), times=12), "every run was done before it could be killed: kill earlier"
+    run(sync_command(folder))
+    assert contents(folder) == contents(synced[0])
+
+
+def killed(command: list[str], times: int) -> int:
+    """Run a command and kill it, at moments that are chance. Gives how often it was killed before it was done."""
+    moments, kills = random.Random(20261123), 0
+    for _ in range(times):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(moments.uniform(0.1, 0.4))
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
-    assert kills, "every run was done before it could be killed: kill earlier"
-    run(sync_command(folder))
+    return kills
+
+
+def test_with_its_ledger_on_postgresql_and_killed_at_any_moment_it_ends_the_same(
+    cluster: Any, fresh: Path, synced: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, schema = copy_of(fresh, tmp_path), cluster.fresh()
+    configuration = (folder / CONFIG).read_text().replace('"state/ledger.sqlite"', '{ env = "LEDGER_URL" }')
+    (folder / CONFIG).write_text(configuration)
+    monkeypatch.setenv("LEDGER_URL", cluster.url(schema))
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        program = [str(SCRIPTS / "gemeente-connect"), "--config", str(folder / CONFIG), *words]
+        done = subprocess.run(program, capture_output=True, text=True, check=False)
+        assert "host=" not in done.stdout + done.stderr
+        return done
+
+    assert "on PostgreSQL is not there yet" in " ".join(command("check").stdout.split())
+    assert "there is no ledger on PostgreSQL yet" in " ".join(command("deliver").stderr.split())
+    would = [each["action"] for each in json.loads(command("plan", "whatsapp", "--json").stdout)["conversations"]]
+    assert cluster.sql(f"SELECT 1 FROM pg_tables WHERE schemaname = '{schema}'") == [], "so far nothing was written"
+    assert would == ["create"] * len(contents(synced[0])["records"])
+    assert killed(sync_command(folder), times=8)
+    assert command("sync").returncode == 0
     assert contents(folder) == contents(synced[0])
+    assert command("plan", "whatsapp").returncode == command("check").returncode == command("stats").returncode == 0
 
 
 def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from gemeente_connect.syncing import deliver as deliver
     from gemeente_connect.syncing import plan as plan
     from gemeente_connect.syncing import sync as sync
+    from gemeente_connect.syncing.adopting import adopt as adopt
+    from gemeente_connect.syncing.detaching import detach as detach
+    from gemeente_connect.syncing.reconciling import reconcile as reconcile
 
 _HOMES = {
     "config": ("Config", "load"),
@@ -54,6 +57,9 @@ _HOMES = {
     "models": ("Attachment", "Conversation", "Identity", "Message", "Participant", "Turn"),
     "plugins": ("discover",),
     "syncing": ("Report", "collect", "deliver", "plan", "sync"),
+    "syncing.adopting": ("adopt",),
+    "syncing.detaching": ("detach",),
+    "syncing.reconciling": ("reconcile",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

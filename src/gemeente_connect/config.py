@@ -1,6 +1,6 @@
 """Channels, case systems and syncs from a TOML file, opened by name.
 
-ledger = "ledger.sqlite"            # relative paths start at the folder of this file
+ledger = "ledger.sqlite"            # relative paths start at the folder of this file; or { env = "LEDGER_URL" }
 files = "attachments"               # optional; a folder, or any fsspec URL
 
 [channels.whatsapp]
@@ -12,6 +12,7 @@ path = "chats"
 plugin = "loket"
 database = "loket.sqlite"
 workers = 1                         # optional; how many conversations are delivered at the same time
+offer_again_hours = 23              # optional; when what no resident finds yet is tried again
 token = { env = "LOKET_TOKEN" }     # a secret: from the environment, or { file = "/run/secrets/token" }
 
 [syncs.daily]
@@ -31,9 +32,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, SecretStr, ValidationError
 
-from gemeente_connect.contracts import CaseSystem, Channel, LocalPath, Settings, did_you_mean, problem
+from gemeente_connect.contracts import CaseSystem, Channel, Settings, did_you_mean, problem
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.plugins import Plugins
 from gemeente_connect.privacy import Personal
@@ -67,6 +68,9 @@ class CaseSystemEntry(_Connection):
 
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """How many conversations are delivered at the same time."""
+    offer_again_hours: Annotated[float, Field(gt=0, lt=48)] = 23
+    """How long a conversation that no resident finds yet waits before it is offered again: once a day, with an hour to
+    spare for a run that starts at the same time every day."""
 
 
 class SyncEntry(Settings):
@@ -81,7 +85,7 @@ class SyncEntry(Settings):
 
 
 class _File(Settings):
-    ledger: LocalPath = Path("ledger.sqlite")
+    ledger: str = "ledger.sqlite"
     files: str = "attachments"
     channels: Mapping[str, ChannelEntry] = {}
     case_systems: Mapping[str, CaseSystemEntry] = {}
@@ -93,7 +97,8 @@ class Config:
     """What stands in a configuration file, with its secrets filled in."""
 
     folder: Path
-    ledger: Path
+    ledger: Path | SecretStr
+    """The path of a SQLite file, or the URL of a PostgreSQL database."""
     files: str
     """Where attachments are kept: a folder, or an fsspec URL."""
     channels: Mapping[str, ChannelEntry]
@@ -108,9 +113,9 @@ class Config:
         """Say after how much silence a channel starts a new conversation."""
         return timedelta(hours=_choose("channel", channel, self.channels).quiet_gap_hours)
 
-    def workers(self, case_system: str) -> int:
-        """Say how many conversations a case system is given at the same time."""
-        return _choose("case system", case_system, self.case_systems).workers
+    def case_system(self, name: str) -> CaseSystemEntry:
+        """Give a case system by name. Raises ConfigError that names the choices."""
+        return _choose("case system", name, self.case_systems)
 
     def open_channel(self, name: str, plugins: Plugins) -> Channel:
         """Open a channel by name. Raises ConfigError, PluginError."""
@@ -120,7 +125,7 @@ class Config:
 
     def open_case_system(self, name: str, plugins: Plugins) -> CaseSystem:
         """Open a case system by name. Raises ConfigError, PluginError."""
-        entry = _choose("case system", name, self.case_systems)
+        entry = self.case_system(name)
         where, beside = f"[case_systems.{name}]", CaseSystemEntry.model_fields
         return plugins.case_system(entry.plugin).connect(entry.values, folder=self.folder, where=where, beside=beside)
 
@@ -151,7 +156,22 @@ def load(path: Path) -> Config:
         _choose(f"case system for the sync {name!r},", entry.case_system, file.case_systems)
     _refuse_different_skips(file.syncs)
     files = file.files if "://" in file.files else str(folder / Path(file.files).expanduser())
-    return Config(folder, folder / file.ledger, files, file.channels, file.case_systems, file.syncs)
+    ledger = _ledger(file.ledger, folder, secret=not isinstance(tables.get("ledger"), str))
+    return Config(folder, ledger, files, file.channels, file.case_systems, file.syncs)
+
+
+def _ledger(place: str, folder: Path, *, secret: bool) -> Path | SecretStr:
+    if "://" not in place:
+        return folder / Path(place).expanduser()
+    from gemeente_connect.ledger.database import has_password, is_url
+
+    if not is_url(place):
+        message = "ledger: this is neither the path of a file nor a URL that begins with postgresql://"
+        raise ConfigError(message)
+    if not secret and has_password(place):
+        message = 'ledger: keep a URL with a password out of this file: write { env = "NAME" } or { file = "PATH" }'
+        raise ConfigError(message)
+    return SecretStr(place)
 
 
 def _refuse_different_skips(syncs: Mapping[str, SyncEntry]) -> None:
@@ -183,7 +203,7 @@ def _filled_in(value: Any, folder: Path, place: tuple[str, ...]) -> Any:
         return [_filled_in(item, folder, place) for item in value]
     if not isinstance(value, dict):
         return value
-    if len(place) > 2 and len(value) == 1:  # noqa: PLR2004 - a setting stands at table.name.setting
+    if len(value) == 1 and (len(place) > 2 or place == ("ledger",)):  # noqa: PLR2004 - a setting stands at table.name.setting
         match value:
             case {"env": str(name)}:
                 return _from_environment(name, place)

@@ -6,13 +6,12 @@ order. Validation errors and `repr` never show a personal value.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
-from operator import attrgetter
-from typing import Annotated, Any, Literal, Self
+from operator import attrgetter, le
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from gemeente_connect.privacy import Personal, pseudonym
 
@@ -69,15 +68,17 @@ class Identity(Model):
     valid_until: AwareDatetime | None = None
     """Until when (not included); None: still."""
 
-    @model_validator(mode="after")
-    def _has_the_form_of_its_kind(self) -> Self:
-        if self.kind == "phone" and not _E164.fullmatch(self.value):
+    @field_validator("value")
+    @classmethod
+    def _has_the_form_of_its_kind(cls, value: str, info: ValidationInfo) -> str:
+        kind = info.data.get("kind")
+        if kind == "phone" and not _E164.fullmatch(value):
             msg = "a phone identity is written in E.164, like +31612345678"
             raise ValueError(msg)
-        if self.kind == "email" and ("@" not in self.value or self.value != self.value.lower()):
+        if kind == "email" and ("@" not in value or value != value.lower()):
             msg = "an email identity is an address in lower case"
             raise ValueError(msg)
-        return self
+        return value
 
 
 class Participant(Model):
@@ -153,13 +154,16 @@ class Turn(Model):
     internal: bool = False
     messages: Annotated[tuple[Message, ...], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _is_of_one_side_and_in_order(self) -> Self:
-        if any(m.direction != self.direction or m.internal != self.internal for m in self.messages):
-            msg = "the messages of a turn are of one side"
-            raise ValueError(msg)
-        _refuse_disorder(list(map(in_order, self.messages)), "the messages of a turn")
-        return self
+    @field_validator("messages")
+    @classmethod
+    def _is_of_one_side_and_in_order(cls, messages: tuple[Message, ...], info: ValidationInfo) -> tuple[Message, ...]:
+        side = info.data.get("direction"), info.data.get("internal")
+        for message in messages:
+            if (message.direction, message.internal) != side:
+                msg = "the messages of a turn are of one side"
+                raise ValueError(msg)
+        _refuse_disorder(messages, "the messages of a turn")
+        return messages
 
 
 class Reference(Model):
@@ -182,14 +186,15 @@ class Conversation(Model):
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
     references: tuple[Reference, ...] = ()
 
-    @model_validator(mode="after")
-    def _is_in_order_without_doubles(self) -> Self:
-        _refuse_disorder([in_order(turn.messages[0]) for turn in self.turns], "the turns")
-        ids = [message.id for turn in self.turns for message in turn.messages]
+    @field_validator("turns")
+    @classmethod
+    def _is_in_order_without_doubles(cls, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+        _refuse_disorder([turn.messages[0] for turn in turns], "the turns")
+        ids = [message.id for turn in turns for message in turn.messages]
         if len(set(ids)) < len(ids):
             msg = "a message stands in a conversation once"
             raise ValueError(msg)
-        return self
+        return turns
 
     @cached_property
     def messages(self) -> tuple[Message, ...]:
@@ -207,8 +212,9 @@ class Conversation(Model):
         return tuple(p for p in self.participants if not p.employee)
 
 
-def _refuse_disorder(times: list[Any], what: str) -> None:
-    if any(a > b for a, b in pairwise(times)):
+def _refuse_disorder(messages: Sequence[Message], what: str) -> None:
+    times = list(map(in_order, messages))
+    if not all(map(le, times, times[1:])):
         msg = f"{what} stand oldest first"
         raise ValueError(msg)
 

@@ -112,7 +112,7 @@ def test_a_ledger_that_another_run_holds_is_for_later(
     configure()
     run("sync")
     configure({"chats": 4})
-    monkeypatch.setattr("gemeente_connect.ledger.database._BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("gemeente_connect.ledger.sqlite._BUSY_SECONDS", 0.1)
     with closing(sqlite3.connect(folder / "ledger.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         done = run("sync")

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
@@ -17,10 +18,12 @@ import pytest
 from gemeente_connect import __version__
 from gemeente_connect.cli import documents
 from gemeente_connect.cli.app import COMMANDS
+from gemeente_connect.conversations import conversation_id
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., subprocess.Popen[str]]
 Configure = Callable[..., Path]
+Add = Callable[[Mapping[str, object]], Path]
 
 
 def loaded_by(*arguments: str) -> set[str]:
@@ -102,13 +105,21 @@ EVERY = [
     (("refused", "show", "1", "--content"), documents.RefusedOne),
     (("refused", "retry", "1"), documents.RefusedDone),
     (("refused", "drop", "1"), documents.RefusedDone),
+    (("sync", "second", "third"), documents.Runs),
+    (("reconcile", "loket"), documents.Comparison),
+    (("adopt", "second"), documents.Adoption),
+    (("detach", conversation_id("acme:gemeente", "+31612345600", "m0")), documents.Detaching),
     (("stats",), documents.Stats),
     (("sync", "nobody"), documents.Failure),
 ]
 
 
-def test_every_command_prints_the_json_object_that_is_documented(configure: Configure, run: Run) -> None:
+def test_every_command_prints_the_json_object_that_is_documented(configure: Configure, add: Add, run: Run) -> None:
     configure({"unreadable": 1, "chats": 5}, {"fail_deliver": "temporary"})
+    add({"case_systems.loket": {"plugin": "loket", "database": "loket.sqlite"}})
+    add({"case_systems.post": {"plugin": "acme-post"}})
+    add({"syncs.second": {"channel": "chat", "case_system": "loket", "start": date(2026, 1, 1)}})
+    add({"syncs.third": {"channel": "chat", "case_system": "post", "start": date(2026, 1, 1)}})
     for arguments, document in EVERY:
         before, after = run(*arguments, "--json"), run("--json", *arguments)
         for done in (before, after):

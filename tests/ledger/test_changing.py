@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +23,8 @@ from gemeente_connect.models import (
     StatusChanged,
 )
 from gemeente_connect.testing.builders import ACCOUNT, START, message, page, participant, receipt
+
+Sql = Callable[[str], list[tuple[Any, ...]]]
 
 LATER = START + timedelta(hours=1)
 GONE = "Dit bericht is verwijderd"
@@ -66,16 +67,14 @@ def _spot(number: int = 1, *besides: str) -> Spot:
 
 
 def test_an_edit_by_id_shows_the_new_text_offers_the_conversation_again_and_keeps_the_old_text(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger, sql: Sql
 ) -> None:
     _store(ledger, message(1))
     assert _is_due(ledger)
     assert _store(ledger, changes=(_edited("m1", "Verbeterd", at=LATER),)) == (0, 0, 1, [])
     assert (_messages(ledger)["m1"].text, _messages(ledger)["m1"].edited_at) == ("Verbeterd", LATER)
     assert _is_due(ledger)
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as other:
-        assert other.execute("SELECT text FROM earlier_texts").fetchall() == [("Bericht 1",)]
-    other.close()
+    assert sql("SELECT text FROM earlier_texts") == [("Bericht 1",)]
 
 
 def test_a_deletion_by_id_puts_the_notice_in_the_place_of_the_text(ledger: Ledger) -> None:
@@ -147,11 +146,9 @@ def test_a_text_that_changes_again_without_a_mark_is_taken_and_an_older_copy_is_
     assert _texts(ledger) == {"m1": "Drie"}
 
 
-def test_of_two_edits_within_one_minute_both_earlier_texts_are_kept(ledger: Ledger, tmp_path: Path) -> None:
+def test_of_two_edits_within_one_minute_both_earlier_texts_are_kept(ledger: Ledger, sql: Sql) -> None:
     _store(ledger, message(1), changes=(_edited("m1", "Twee", at=LATER), _edited("m1", "Drie", at=LATER)))
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as other:
-        assert other.execute("SELECT text FROM earlier_texts").fetchall() == [("Bericht 1",), ("Twee",)]
-    other.close()
+    assert sorted(sql("SELECT text FROM earlier_texts")) == [("Bericht 1",), ("Twee",)]
 
 
 # ---- by the spot where it stands
@@ -260,7 +257,7 @@ def test_a_status_never_goes_down_and_offers_nothing(ledger: Ledger) -> None:
     assert _messages(ledger)["m1"].status == "read"
 
 
-def test_the_last_reaction_of_somebody_counts(ledger: Ledger, tmp_path: Path) -> None:
+def test_the_last_reaction_of_somebody_counts(ledger: Ledger, sql: Sql) -> None:
     def reacted(emoji: str, at: datetime) -> tuple[int, int, int, list[str]]:
         change = Reacted(account=ACCOUNT, target="m1", sender=participant(), emoji=emoji, at=at)
         return _store(ledger, changes=(change,))
@@ -271,9 +268,7 @@ def test_the_last_reaction_of_somebody_counts(ledger: Ledger, tmp_path: Path) ->
         (0, 1, 0, []),
         (0, 1, 0, []),
     ]
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as other:
-        assert other.execute("SELECT emoji FROM reactions").fetchall() == [("👍",)]
-    other.close()
+    assert sql("SELECT emoji FROM reactions") == [("👍",)]
 
 
 def test_somebody_who_goes_on_under_another_number_keeps_the_old_one_too(ledger: Ledger) -> None:

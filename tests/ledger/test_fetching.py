@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from gemeente_connect.ledger import Ledger, Wanted
 from gemeente_connect.models import Attachment, Message
 from gemeente_connect.testing.builders import ACCOUNT, START, message, page, receipt
+
+Sql = Callable[[str], list[tuple[Any, ...]]]
 
 HASH = "a" * 64
 
@@ -116,13 +118,11 @@ def test_only_the_first_failure_is_news_for_the_record(ledger: Ledger) -> None:
     assert not _is_due(ledger)
 
 
-def test_a_failed_one_is_tried_again_after_its_wait(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_failed_one_is_tried_again_after_its_wait(ledger: Ledger, sql: Sql) -> None:
     _store(ledger, _photo())
     (wanted,) = ledger.wanted(ACCOUNT)
     ledger.fetch_failed(ACCOUNT, wanted, "down")
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as other:  # a day goes by
-        other.execute("UPDATE attachments SET not_before = not_before - 24 * 60 * 60 * 1000000")
-    other.close()
+    sql("UPDATE attachments SET not_before = not_before - 24 * 60 * 60 * CAST(1000000 AS BIGINT)")  # a day goes by
     (again,) = ledger.wanted(ACCOUNT)
     _keep(ledger, again)
     assert ledger.refused() == {}

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gemeente_connect.errors import ConfigError, StorageError
-from gemeente_connect.ledger import Ledger, database
+from gemeente_connect.ledger import Ledger, sqlite
 from gemeente_connect.testing.builders import ACCOUNT, message, page, receipt
 
 NOBODY = 65534
@@ -138,7 +138,7 @@ def test_a_folder_that_may_not_be_written_says_so() -> None:
 
 
 def test_a_ledger_that_another_run_holds_says_to_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     path = tmp_path / "ledger.sqlite"
     with Ledger(path) as ledger, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -194,6 +194,7 @@ def test_on_a_full_disk_what_was_stored_before_is_safe_and_the_rest_follows_when
         assert ledger.store(ACCOUNT, "whatsapp", page(message(1))).new == 1
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_database_that_may_not_grow_says_that_the_disk_is_full(ledger: Ledger) -> None:
     ledger._db.write("PRAGMA max_page_count = 1")  # SQLite itself then answers as on a full disk
     with pytest.raises(StorageError, match="the disk is full"):
@@ -201,6 +202,7 @@ def test_a_database_that_may_not_grow_says_that_the_disk_is_full(ledger: Ledger)
     assert ledger.cursor(ACCOUNT) is None
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_an_error_that_nobody_foresaw_is_told_too(ledger: Ledger) -> None:
     ledger.close()
     with pytest.raises(StorageError, match=r"it cannot be used \(Cannot operate on a closed database"):

@@ -81,6 +81,23 @@ def test_only_a_conversation_that_nobody_finds_yet_is_offered_again_and_every_da
     assert ledger.count_due(ACCOUNT, "loket", None) == (due, 0)
 
 
+def test_it_may_be_offered_more_often(ledger: Ledger) -> None:
+    _store(ledger, message(1))
+    (offer,) = _due(ledger)
+    an_hour_ago = receipt(Findable.NO_RESIDENT_KNOWN, checked_at=datetime.now(UTC) - timedelta(hours=1))
+    ledger.settle(offer, "loket", an_hour_ago)
+    assert _due(ledger) == []
+    ledger.settle(offer, "loket", an_hour_ago, offer_again=timedelta(minutes=30))
+    assert len(_due(ledger)) == 1
+
+
+def test_an_offer_that_was_put_off_before_the_clock_was_put_back_is_due_at_once(ledger: Ledger) -> None:
+    _store(ledger, message(1))
+    (offer,) = _due(ledger)
+    ledger.settle(offer, "loket", receipt(Findable.NO_RESIDENT_KNOWN, checked_at=datetime.now(UTC) + 300 * DAY))
+    assert len(_due(ledger)) == 1
+
+
 def test_what_is_found_after_all_is_not_offered_any_more(ledger: Ledger) -> None:
     _store(ledger, message(1))
     (offer,) = _due(ledger)

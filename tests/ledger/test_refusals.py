@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +13,8 @@ from gemeente_connect.errors import ConfigError
 from gemeente_connect.ledger import Ledger, Offer
 from gemeente_connect.ledger.refusals import wait
 from gemeente_connect.testing.builders import ACCOUNT, message, page, receipt
+
+Sql = Callable[[str], list[tuple[Any, ...]]]
 
 
 def _refused_conversation(ledger: Ledger, reason: str = "subject is too long") -> Offer:
@@ -46,11 +48,9 @@ def test_the_wait_doubles_up_to_a_day_and_differs_every_time() -> None:
         assert len(waits) > 1
 
 
-def test_after_its_wait_it_is_tried_again_by_itself(ledger: Ledger, tmp_path: Path) -> None:
+def test_after_its_wait_it_is_tried_again_by_itself(ledger: Ledger, sql: Sql) -> None:
     _refused_conversation(ledger)
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as other:  # an hour goes by
-        other.execute("UPDATE refusals SET not_before = not_before - 60 * 60 * 1000000")
-    other.close()
+    sql("UPDATE refusals SET not_before = not_before - 60 * 60 * CAST(1000000 AS BIGINT)")  # an hour goes by
     assert len(_due(ledger)) == 1
 
 

@@ -13,6 +13,7 @@ import pytest
 from gemeente_connect.contracts import Refs
 from gemeente_connect.errors import AuthError, ConfigError, RejectedError, TemporaryError
 from gemeente_connect.ledger import Ledger
+from gemeente_connect.ledger.sqlite import SQLite
 from gemeente_connect.ledger.steps import LedgerSteps
 from gemeente_connect.testing.builders import ACCOUNT, message, page
 from gemeente_connect.testing.fakes import Crash
@@ -119,9 +120,9 @@ def test_a_clear_no_leaves_no_doubt(ledger: Ledger, other: OtherSide, error: Exc
     assert other.looked_up == 0
 
 
-def test_two_runs_on_one_ledger_make_a_thing_once(ledger: Ledger, tmp_path: Path, other: OtherSide) -> None:
+def test_two_runs_on_one_ledger_make_a_thing_once(ledger: Ledger, where: Path | str, other: OtherSide) -> None:
     steps = _steps(ledger)
-    with Ledger(tmp_path / "ledger.sqlite") as second_ledger:
+    with Ledger(where) as second_ledger:
         second = _steps(second_ledger, lands_within=timedelta(minutes=5))
 
         def make_slowly() -> Refs:
@@ -134,15 +135,16 @@ def test_two_runs_on_one_ledger_make_a_thing_once(ledger: Ledger, tmp_path: Path
     assert other.made == ["R1"]
 
 
-def test_two_runs_that_look_up_the_same_doubt_make_it_once(ledger: Ledger, tmp_path: Path, other: OtherSide) -> None:
+def test_two_runs_that_look_up_the_same_doubt_make_it_once(ledger: Ledger, where: Path | str, other: OtherSide) -> None:
     steps = _steps(ledger)
     with pytest.raises(Crash):
         steps.once("record", _fail(Crash()), other.find)
-    with Ledger(tmp_path / "ledger.sqlite") as second_ledger:
+    with Ledger(where) as second_ledger:
         second = _steps(second_ledger)
 
         def find_slowly() -> Refs | None:
             second.once("record", other.make, lambda: None)
+            second_ledger._intents.flush()
             return None
 
         assert steps.once("record", other.make, find_slowly) == {"reference": "R1"}
@@ -206,15 +208,31 @@ def test_what_was_done_can_be_told_without_what_is_kept_or_in_doubt(steps: Ledge
     assert steps.done() == {"record": {"reference": "R1"}}
 
 
-def test_an_intent_is_on_disk_before_anything_is_made(ledger: Ledger, steps: LedgerSteps, other: OtherSide) -> None:
+def _statements_of_a_step(ledger: Ledger, other: OtherSide, lands_within: timedelta) -> list[str]:
     happened: list[str] = []
+    steps = _steps(ledger, lands_within)
 
     def make() -> Refs:
         happened.append("made")
         return other.make()
 
-    ledger._db._connection.set_trace_callback(happened.append)
+    assert isinstance(ledger._db._driver, SQLite)
+    ledger._db._driver.connection.set_trace_callback(happened.append)
     steps.once("record", make, other.find)
+    ledger._db._driver.connection.set_trace_callback(None)
     intent = next(number for number, what in enumerate(happened) if what.startswith("INSERT INTO steps"))
-    assert happened[intent - 2 : intent] == ["PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"]
-    assert happened[intent + 1 : intent + 4] == ["COMMIT", "PRAGMA synchronous = NORMAL", "made"]
+    return [what.partition(" INTO")[0] for what in happened[intent - 2 : intent + 4]]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_intent_is_on_disk_before_anything_is_made(ledger: Ledger, other: OtherSide) -> None:
+    full, normal = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
+    happened = _statements_of_a_step(ledger, other, timedelta(minutes=5))
+    assert happened == [full, "BEGIN IMMEDIATE", "INSERT", "COMMIT", normal, "made"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_where_making_it_twice_makes_it_once_an_intent_need_only_survive_a_kill(
+    ledger: Ledger, other: OtherSide
+) -> None:
+    assert _statements_of_a_step(ledger, other, NOW)[1:] == ["BEGIN IMMEDIATE", "INSERT", "COMMIT", "made"]

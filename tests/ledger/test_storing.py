@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,17 +17,26 @@ from gemeente_connect.syncing import collect
 from gemeente_connect.testing.builders import ACCOUNT, START, message, page, participant
 from gemeente_connect.testing.fakes import Crash, FakeChannel
 
+Sql = Callable[[str], list[tuple[Any, ...]]]
+
 
 def _messages(ledger: Ledger, account: str = ACCOUNT) -> dict[str, Message]:
     offers = ledger.due(account, "somebody who looks", None)
     return {m.id: m for offer in offers for m in offer.conversation.messages}
 
 
-def _fail_at(ledger_file: Path, event: str) -> None:
+@contextmanager
+def _failing_at(event: str, sql: Sql, where: Path | str) -> Iterator[None]:
     """Let the database itself fail, at one statement."""
-    with sqlite3.connect(ledger_file) as other:
-        other.execute(f"CREATE TRIGGER injected BEFORE {event} BEGIN SELECT RAISE(ABORT, 'injected'); END")
-    other.close()
+    if isinstance(where, Path):
+        sql(f"CREATE TRIGGER injected BEFORE {event} BEGIN SELECT RAISE(ABORT, 'injected'); END")
+        yield
+        sql("DROP TRIGGER injected")
+    else:
+        sql("CREATE FUNCTION injected() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''injected''; END'")
+        sql(f"CREATE TRIGGER injected BEFORE {event} FOR EACH ROW EXECUTE FUNCTION injected()")
+        yield
+        sql("DROP FUNCTION injected CASCADE")
 
 
 def test_a_page_and_its_cursor_are_stored_together(ledger: Ledger) -> None:
@@ -38,15 +48,12 @@ def test_a_page_and_its_cursor_are_stored_together(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("event", ["UPDATE OF read_to ON accounts", "INSERT ON messages", "INSERT ON conversations"])
 def test_when_the_database_fails_within_a_page_nothing_of_it_is_stored_and_the_next_run_does_it_all(
-    ledger: Ledger, tmp_path: Path, event: str
+    ledger: Ledger, sql: Sql, where: Path | str, event: str
 ) -> None:
-    _fail_at(tmp_path / "ledger.sqlite", event)
-    with pytest.raises(StorageError, match="injected"):
-        ledger.store(ACCOUNT, "whatsapp", page(message(1), message(2)))
-    assert (ledger.cursor(ACCOUNT), _messages(ledger)) == (None, {})
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as other:
-        other.execute("DROP TRIGGER injected")
-    other.close()
+    with _failing_at(event, sql, where):
+        with pytest.raises(StorageError, match=r"it cannot be used \((injected|P0001)\)"):
+            ledger.store(ACCOUNT, "whatsapp", page(message(1), message(2)))
+        assert (ledger.cursor(ACCOUNT), _messages(ledger)) == (None, {})
     assert ledger.store(ACCOUNT, "whatsapp", page(message(1), message(2))).new == 2
     assert set(_messages(ledger)) == {"m1", "m2"}
 
@@ -63,10 +70,10 @@ def test_a_kill_between_pages_leaves_the_cursor_at_the_last_page_that_was_stored
     assert set(_messages(ledger)) == {"m1"}
 
 
-def test_what_was_stored_is_there_after_closing(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "kept.sqlite") as first:
+def test_what_was_stored_is_there_after_closing(where: Path | str) -> None:
+    with Ledger(where) as first:
         first.store(ACCOUNT, "whatsapp", page(message(1)))
-    with Ledger(tmp_path / "kept.sqlite") as second:
+    with Ledger(where) as second:
         assert second.cursor(ACCOUNT) == "1"
         assert set(_messages(second)) == {"m1"}
 

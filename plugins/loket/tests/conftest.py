@@ -75,7 +75,7 @@ class DictSteps:
     def __init__(self) -> None:
         self.begun: set[str] = set()
         self.done: dict[str, Refs] = {}
-        self.kept: dict[str, str] = {}
+        self.kept_values: dict[str, str] = {}
 
     def once(
         self, name: str, make: Callable[[], Refs], find: Callable[[], Refs | None], *, shared: bool = False
@@ -87,9 +87,12 @@ class DictSteps:
         return self.done[name]
 
     def keep(self, name: str, value: str, put: Callable[[], None]) -> None:
-        if self.kept.get(name) != value:
+        if self.kept(name) != value:
             put()
-            self.kept[name] = value
+            self.kept_values[name] = value
+
+    def kept(self, name: str) -> str | None:
+        return self.kept_values.get(name)
 
 
 class DictFiles:

@@ -44,6 +44,9 @@ def find(desk: Desk, *rows: str, messages: tuple[Message, ...] = (), before: int
         "\n".join([HEADER, *rows, "999992740,Iemand Anders,email,x@example.nl,,,"]), before_verification_days=before
     )
     conversation = chat(*(messages or (said("Een vraag"),)))
+    with desk.store.writing() as connection:
+        connection.execute("DELETE FROM record")
+    desk.steps.clear()
     receipt = desk.deliver(conversation)
     with desk.store.reading() as connection:
         seen_by = [bsn for bsn in (FATIMA, JAN, ANNA) if records_of(connection, bsn)]

@@ -110,3 +110,20 @@ def test_what_is_written_in_a_block_that_fails_is_undone(desk: Desk) -> None:
         half()
     with desk.store.reading() as connection:
         assert connection.execute("SELECT count(*) FROM resident").fetchone() == (3,)
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date_and_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "loket.sqlite"
+    with monkeypatch.context() as patched:
+        patched.setattr("gemeente_connect_loket.store.MIGRATIONS", MIGRATIONS[:1])
+        old = Store(path)
+        with old.writing() as connection:
+            connection.execute("INSERT INTO record (external_id, reference) VALUES ('c1', 'R1')")
+        old.close()
+    loket = Loket(Store(path))
+    (record,) = loket.records(None)
+    assert (record.conversation, record.reference, record.account) == ("c1", "R1", None)
+    assert loket.detach("c1", {}, None) == ()
+    loket.close()

@@ -13,7 +13,7 @@ import click
 from gemeente_connect.cli import documents, options
 from gemeente_connect.cli.documents import Check, InstalledOne
 from gemeente_connect.cli.drawing import Column, Tick, say, say_json, table, warn
-from gemeente_connect.cli.opening import installed, load, open_case_system, open_channel
+from gemeente_connect.cli.opening import installed, load, named, open_case_system, open_channel
 from gemeente_connect.cli.options import Wishes
 from gemeente_connect.cli.outcome import Outcome, of_error, worst
 from gemeente_connect.config import Config
@@ -21,6 +21,7 @@ from gemeente_connect.contracts import CaseSystem, Channel, Checkable
 from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.files import FileStore
 from gemeente_connect.ledger import Ledger
+from gemeente_connect.ledger.database import exists
 from gemeente_connect.plugins import Plugins, discover
 from gemeente_connect.syncing.report import guarded
 
@@ -72,11 +73,11 @@ class _Checks:
             self._keep("configuration", f"sync {name}: {entry.channel} to {entry.case_system}, {start}", ok=True)
 
     def _ledger(self, config: Config) -> None:
-        if not config.ledger.exists():
-            self._keep("ledger", f"{config.ledger} is not there yet: the first run makes it", ok=True)
+        if not exists(config.ledger):
+            self._keep("ledger", f"{named(config)} is not there yet: the first run makes it", ok=True)
             return
         with Ledger(config.ledger) as ledger:
-            self._keep("ledger", f"{config.ledger} can be used; {len(ledger.refusals())} refused", ok=True)
+            self._keep("ledger", f"{named(config)} can be used; {len(ledger.refusals())} refused", ok=True)
 
     def _connection(
         self, about: str, open_: Callable[[], AbstractContextManager[Channel] | AbstractContextManager[CaseSystem]]

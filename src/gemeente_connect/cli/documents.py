@@ -9,6 +9,9 @@
 | `refused list` | `RefusedList` |
 | `refused show` | `RefusedOne` |
 | `refused retry`, `refused drop` | `RefusedDone` |
+| `reconcile` | `Comparison` |
+| `adopt` | `Adoption` |
+| `detach` | `Detaching` |
 | `stats` | `Stats` |
 | any, when an error ended it | `Failure` |
 
@@ -224,6 +227,65 @@ class RefusedDone(TypedDict):
 
     retried: NotRequired[list[int]]
     dropped: NotRequired[list[int]]
+
+
+class Differing(TypedDict):
+    """Something in which the ledger and a case system differ."""
+
+    kind: str
+    """`missing-there`, `changed-there`, `there-twice`, `no-longer-findable`, `newly-findable` or `unknown-here`."""
+    conversation: str | None
+    """Null: the record bears no id of ours."""
+    reference: str | None
+    """Of the record; null: it has none, or is missing."""
+    findable: str | None
+    """What the portal shows now; null: there is no record."""
+
+
+class Comparison(TypedDict):
+    """What differs between the ledger and a case system."""
+
+    name: str
+    since: str | None
+    """The first day that was looked at; null: everything."""
+    differences: list[Differing]
+    exit_code: int
+
+
+class Doubtful(TypedDict):
+    """A record that a person has to look at."""
+
+    outcome: Literal["known", "adopted", "incomplete", "twice", "unmatched"]
+    """One of the last three."""
+    conversation: str | None
+    reference: str | None
+
+
+class Adoption(TypedDict):
+    """What came of the records of a case system."""
+
+    name: str
+    records: dict[Literal["known", "adopted", "incomplete", "twice", "unmatched"], int]
+    doubtful: list[Doubtful]
+    exit_code: int
+
+
+class Detached(TypedDict):
+    """What came of it at one case system."""
+
+    name: str
+    detached: bool
+    """False: nobody finds it there, or it went wrong."""
+    error: NotRequired[Error]
+    exit_code: int
+
+
+class Detaching(TypedDict):
+    """A conversation that was taken away from a resident, at each case system that has it."""
+
+    conversation: str
+    case_systems: list[Detached]
+    exit_code: int
 
 
 class Month(TypedDict):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from gemeente_connect.cli.drawing import warn
@@ -15,6 +16,7 @@ from gemeente_connect.config import load as load_config
 from gemeente_connect.contracts import CaseSystem, Channel
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.ledger import Ledger
+from gemeente_connect.ledger.database import exists
 from gemeente_connect.plugins import Plugins, discover
 from gemeente_connect.syncing import Start
 from gemeente_connect.syncing.report import guarded
@@ -84,10 +86,15 @@ def used_plugins(config: Config, chosen: Iterable[Job]) -> set[str]:
     }
 
 
+def named(config: Config) -> str:
+    """Name the ledger, without the secrets of a URL."""
+    return str(config.ledger) if isinstance(config.ledger, Path) else "on PostgreSQL"
+
+
 def existing_ledger(config: Config) -> Ledger:
     """Open the ledger, where there is one. Raises ConfigError where there is none."""
-    if not config.ledger.exists():
-        message = f"there is no ledger {config.ledger} yet: `gemeente-connect sync` or `collect` makes it"
+    if not exists(config.ledger):
+        message = f"there is no ledger {named(config)} yet: `gemeente-connect sync` or `collect` makes it"
         raise ConfigError(message)
     return Ledger(config.ledger)
 

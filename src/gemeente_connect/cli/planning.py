@@ -24,6 +24,7 @@ from gemeente_connect.cli.report import REASONS, Ran, hints, messages, problems,
 from gemeente_connect.config import Config
 from gemeente_connect.contracts import Findable
 from gemeente_connect.ledger import Ledger
+from gemeente_connect.ledger.database import exists
 from gemeente_connect.plugins import Plugins
 from gemeente_connect.syncing import Planned, Report
 from gemeente_connect.syncing import plan as plan_channel
@@ -53,7 +54,7 @@ def plan(wishes: Wishes, name: str, *, everything: bool) -> int:
 def _plan(config: Config, plugins: Plugins, job: Job) -> tuple[Report, list[Planned]]:
     entry = job.entry
     with (
-        Ledger(config.ledger if config.ledger.exists() else None) as ledger,
+        Ledger(config.ledger if exists(config.ledger) else None) as ledger,
         open_channel(config, plugins, entry.channel) as channel,
         open_case_system(config, plugins, entry.case_system) as case_system,
         guarded(f"the case system {entry.case_system!r}"),

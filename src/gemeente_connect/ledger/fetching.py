@@ -59,6 +59,7 @@ class Fetching:
     def fetched(self, account: str, wanted: Wanted, sha256: str, size: int, media_type: str) -> None:
         """Keep that it was fetched; its conversation has something new to show."""
         with self._db.transaction():
+            self._names.hold([self._names.account(account)])
             self._db.write(
                 "UPDATE attachments SET sha256 = ?, size = ?, media_type = ?, missing = NULL "
                 "WHERE message = ? AND number = ?",
@@ -70,6 +71,7 @@ class Fetching:
     def failed(self, account: str, wanted: Wanted, reason: str) -> bool:
         """Keep that it could not be fetched, and when to try again. True: it failed for the first time."""
         with self._db.transaction():
+            self._names.hold([self._names.account(account)])
             attempts = self._db.number(
                 "UPDATE attachments SET missing = 'failed', attempts = attempts + 1 WHERE message = ? AND number = ? "
                 "RETURNING attempts",

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from gemeente_connect.errors import GemeenteConnectError, StorageError
+from gemeente_connect.errors import ConfigError, GemeenteConnectError, StorageError
 from gemeente_connect.ledger.database import Database
 
 LASTS = 60 * 1_000_000
@@ -71,6 +71,7 @@ class Leases:
         owner = f"{_place()} {os.getpid()} {secrets.token_hex(8)}"
         with self._db.transaction():
             self._sweep()
+            self._refuse_another_machine()
             self._number = self._db.number(
                 "INSERT INTO leases (owner, until) VALUES (?, ?) RETURNING seq", (owner, self._db.now() + LASTS)
             )
@@ -100,10 +101,20 @@ class Leases:
         now = self._db.now()
         for number, owner, until in self._db.read("SELECT seq, owner, until FROM leases"):
             if number != self._number and (until < now or not _lives(owner)):
-                self._db.write("DELETE FROM leases WHERE seq = ?", (number,))
+                self._db.write("DELETE FROM leases WHERE seq = ? AND until = ?", (number, until))
             elif until > now + 2 * LASTS:  # the clock was put back
                 self._db.write("UPDATE leases SET until = ? WHERE seq = ?", (now + LASTS, number))
         self._db.write("DELETE FROM claims WHERE lease NOT IN (SELECT seq FROM leases)")
+
+    def _refuse_another_machine(self) -> None:
+        """Refuse a file that two machines write: the locks of SQLite do not hold over a network."""
+        owners = self._db.read("SELECT owner FROM leases") if self._db.is_a_file else []
+        if any(_machine(owner) != _machine(_place()) for (owner,) in owners):
+            message = (
+                "this ledger is a file, and a run on another machine is using it: use a ledger on PostgreSQL to run on "
+                "several machines"
+            )
+            raise ConfigError(message)
 
     def _refuse_if_lost(self) -> None:
         if self._number is None:
@@ -132,12 +143,16 @@ def _lives(owner: str) -> bool:
     return True
 
 
+def _machine(place: str) -> str:
+    return place.partition("/")[0]
+
+
 @cache
 def _place() -> str:
     """Name the machine, since when it runs, and the container: where a process number means one process."""
-    parts = [socket.gethostname().replace(" ", "")]
+    machine, container = socket.gethostname(), ""
     with suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
+        machine = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     with suppress(OSError):
-        parts.append(str(Path("/proc/self/ns/pid").stat().st_ino))
-    return "/".join(parts)
+        container = str(Path("/proc/self/ns/pid").stat().st_ino)
+    return f"{machine}/{container}".replace(" ", "")

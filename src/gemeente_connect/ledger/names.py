@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,18 +10,23 @@ from gemeente_connect.ledger.database import Database
 from gemeente_connect.models import Participant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_SECOND = 1_000_000
+_DAY = 24 * 60 * 60 * _SECOND
 _AT_MOST = 10_000  # names that are remembered: memory stays flat, however many threads there are
 
 
 def micros(time: datetime) -> int:
     """Write an aware time as the ledger has it: microseconds since 1970 in UTC."""
-    return (time - _EPOCH) // _MICROSECOND
+    since = time - _EPOCH
+    return since.days * _DAY + since.seconds * _SECOND + since.microseconds
 
 
 def moment(micros: int) -> datetime:
     """Read a time of the ledger."""
-    return _EPOCH + timedelta(microseconds=micros)
+    seconds, rest = divmod(micros, _SECOND)
+    if rest or seconds < 0:
+        return _EPOCH + timedelta(microseconds=micros)
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def now() -> int:
@@ -59,6 +65,12 @@ class Names:
             number = self._accounts[name, kind] = row[0] if row else 0
         return number
 
+    def hold(self, accounts: Iterable[int]) -> None:
+        """Take turns with other runs that store something of these accounts, until the transaction ends."""
+        if self._db.for_update:
+            for account in sorted(set(accounts)):  # in one order: two that wait for each other would wait for ever
+                self._db.one(f"SELECT 1 FROM accounts WHERE seq = ?{self._db.for_update}", (account,))  # noqa: S608 - our own words
+
     def account_if_known(self, name: str) -> int | None:
         """Give the number of an account without making one."""
         row = self._db.one("SELECT seq FROM accounts WHERE name = ?", (name,))
@@ -66,16 +78,16 @@ class Names:
 
     def thread(self, account: int, name: str) -> int:
         """Give the number of a thread."""
-        if (account, name) not in self._threads:
+        number = self._threads.get((account, name))
+        if number is None:
             _make_room(self._threads)
-            self._db.write(
-                "INSERT INTO threads (account, name) VALUES (?, ?) ON CONFLICT (account, name) DO NOTHING",
-                (account, name),
+            row = self._db.one("SELECT seq FROM threads WHERE account = ? AND name = ?", (account, name))
+            number = self._threads[account, name] = (
+                row[0]
+                if row
+                else self._db.number("INSERT INTO threads (account, name) VALUES (?, ?) RETURNING seq", (account, name))
             )
-            self._threads[account, name] = self._db.number(
-                "SELECT seq FROM threads WHERE account = ? AND name = ?", (account, name)
-            )
-        return self._threads[account, name]
+        return number
 
     def call(self, account: int, thread: str, called: str) -> None:
         """Keep what people call a thread."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gemeente_connect.contracts import Findable, Receipt
-from gemeente_connect.conversations import conversation_id, turns
+from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.leases import Leases
-from gemeente_connect.ledger.names import Names, micros, moment
+from gemeente_connect.ledger.loading import Claimed, Loading
+from gemeente_connect.ledger.names import Names, micros
 from gemeente_connect.ledger.refusals import FAR, Refusals
-from gemeente_connect.models import Attachment, Conversation, Message, Participant
+from gemeente_connect.ledger.together import Together
+from gemeente_connect.models import Conversation
 from gemeente_connect.skipping import Skipped
 
 OFFER_AGAIN = timedelta(hours=23)
@@ -43,23 +46,14 @@ _UNCLAIMED = (
     "AND k.lease <> :lease)"
 )
 _CLAIM = (
-    "INSERT INTO claims (conversation, case_system, lease) VALUES (?, ?, ?) "
-    "ON CONFLICT (conversation, case_system) DO UPDATE SET lease = excluded.lease WHERE claims.lease = excluded.lease"
+    "INSERT INTO claims (case_system, lease, conversation) VALUES (?, ?, ?) "
+    "ON CONFLICT (conversation, case_system) DO NOTHING"
 )
+_CLAIMED = "SELECT conversation FROM claims WHERE case_system = ? AND lease = ? AND conversation IN ({})"
 _LET_GO = "DELETE FROM claims WHERE conversation = ? AND case_system = ?"
 _IN_TIME = "(c.first_at >= :start OR d.conversation IS NOT NULL)"  # what was delivered once is kept up to date
 _NEXT = "SELECT c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt"
 _AFTER = f"AND (c.first_at, c.seq) > (:first_at, :seq) ORDER BY c.first_at, c.seq LIMIT {_AT_ONCE}"
-_MESSAGES = """
-    SELECT m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to, m.edited_at,
-        m.deleted_at, m.status, m.internal
-    FROM messages m LEFT JOIN participants p ON p.seq = m.sender
-    WHERE m.conversation = ?
-"""
-_ATTACHMENTS = """
-    SELECT a.message, a.name, a.source, a.media_type, a.size, a.sha256, a.missing
-    FROM attachments a JOIN messages m ON m.seq = a.message WHERE m.conversation = ? ORDER BY a.message, a.number
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +84,13 @@ class Selection(NamedTuple):
 class Offering:
     """Offers conversations that have something new, and keeps the receipts."""
 
-    def __init__(self, database: Database, names: Names, refusals: Refusals, leases: Leases) -> None:
+    def __init__(self, database: Database, names: Names, refusals: Refusals, leases: Leases, intents: Together) -> None:
         self._db = database
         self._names = names
         self._refusals = refusals
         self._leases = leases
-        self._people: dict[str, Participant] = {}
+        self._intents = intents
+        self._loading = Loading(database)
 
     def count(self, selection: Selection) -> tuple[int, int]:
         """Count what is due: from the start on, and what began before it and stays behind."""
@@ -112,24 +107,34 @@ class Offering:
         due, values = self._due(selection)
         if not self._db.one(f"SELECT 1 {due} AND {_IN_TIME} LIMIT 1", values):
             return  # a run that has nothing to do writes nothing
-        with self._leases.held():
+        with self._leases.held(), self._caught_up():
             case_system = values["case_system"] = self._names.account(selection.case_system)
             values["lease"] = self._leases.number
             while True:
                 with self._db.transaction():
                     next_ones = f"{_NEXT} {due} AND {_IN_TIME} {_UNCLAIMED} {_AFTER}{self._db.skip_locked('c')}"
                     rows = self._db.read(next_ones, values)
-                    offers = [self._offer(row) for row in rows if self._claim(row[1], case_system)]
+                    offers = self._claim(rows, case_system) if rows else []
                 if not rows:
                     return
                 yield from offers
                 values["first_at"], values["seq"] = rows[-1][:2]
 
-    def settle(self, offer: Offer, case_system: str, receipt: Receipt) -> None:
-        """Keep the receipt of a delivery. One that no resident finds yet is offered again later."""
+    @contextmanager
+    def _caught_up(self) -> Iterator[None]:
+        """Commit in the end what was left for later. Where that fails, it is looked up."""
+        try:
+            yield
+        finally:
+            with suppress(GemeenteConnectError):
+                self._intents.flush()
+
+    def settle(self, offer: Offer, case_system: str, receipt: Receipt, offer_again: timedelta) -> None:
+        """Keep the receipt of a delivery. One that no resident finds yet is offered again after that time."""
         again = receipt.findable in _MAY_CHANGE
         number = self._names.account(case_system)
         with self._db.transaction():
+            self._intents.catch_up()
             self._db.write(
                 "INSERT INTO deliveries (conversation, case_system, revision, receipt, findable, next_offer) "
                 "VALUES (?, ?, ?, ?, ?, ?) "
@@ -141,7 +146,7 @@ class Offering:
                     offer.revision,
                     receipt.model_dump_json(),
                     receipt.findable,
-                    micros(receipt.checked_at + OFFER_AGAIN) if again else None,
+                    micros(receipt.checked_at + offer_again) if again else None,
                 ),
             )
             self._refusals.settle("conversation", case_system, offer.conversation.id)
@@ -150,6 +155,7 @@ class Offering:
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""
         with self._db.transaction():
+            self._intents.catch_up()
             self._db.write(_LET_GO, (offer.number, self._names.account(case_system)))
             return self._refusals.add(
                 "conversation", case_system, offer.conversation.id, reason, revision=offer.revision
@@ -182,60 +188,16 @@ class Offering:
         skipped.learn({name: called for _, name, called in rows})
         return [seq for seq, name, _ in rows if name in skipped]
 
-    def _claim(self, number: int, case_system: int) -> bool:
-        """Claim a conversation for this run. False: another run was quicker."""
-        return self._db.write(_CLAIM, (number, case_system, self._leases.number)) == 1
-
-    def _offer(self, row: Row) -> Offer:
-        """Fix the id and the turns of a conversation, and give it as it stands now."""
-        _, number, revision, key, account, kind, thread, receipt = row
-        messages = self._db.read(_MESSAGES, (number,))
-        fixed = {id_: turn for _, id_, turn, *_ in messages if turn}
-        made = turns(self._load(number, account, thread, messages), fixed)
-        if key is None:
-            key = conversation_id(account, thread, made[0].id)
-            self._db.write("UPDATE conversations SET id = ? WHERE seq = ?", (key, number))
-        seqs = {id_: seq for seq, id_, *_ in messages}
-        self._db.write_all(
-            "UPDATE messages SET turn = ? WHERE seq = ?",
-            [(turn.id, seqs[m.id]) for turn in made for m in turn.messages if m.id not in fixed],
-        )
-        conversation = Conversation(id=key, channel=kind, account=account, thread=thread, turns=made)
-        return Offer(number, revision, conversation, Receipt.model_validate_json(receipt) if receipt else None)
-
-    def _load(self, number: int, account: str, thread: str, rows: Sequence[Row]) -> list[Message]:
-        attachments: dict[int, list[Attachment]] = {}
-        for message, *values in self._db.read(_ATTACHMENTS, (number,)):
-            attachments.setdefault(message, []).append(
-                Attachment(
-                    **dict(zip(("name", "source", "media_type", "size", "sha256", "missing"), values, strict=True))
-                )
-            )
-        return [self._message(account, thread, row, tuple(attachments.get(row[0], ()))) for row in rows]
-
-    def _message(self, account: str, thread: str, row: Row, attachments: tuple[Attachment, ...]) -> Message:
-        _, key, _, sent_at, position, direction, sender, kind, text, reply_to, edited, deleted, status, internal = row
-        return Message(
-            account=account,
-            id=key,
-            thread=thread,
-            sent_at=moment(sent_at),
-            position=position,
-            direction=direction,
-            sender=self._participant(sender) if sender else None,
-            kind=kind,
-            text=text,
-            attachments=() if deleted else attachments,  # what was deleted is not handed out again
-            reply_to=reply_to,
-            edited_at=moment(edited) if edited else None,
-            deleted_at=moment(deleted) if deleted else None,
-            status=status,
-            internal=bool(internal),
-        )
-
-    def _participant(self, body: str) -> Participant:
-        if body not in self._people:
-            if len(self._people) > _AT_ONCE:
-                self._people.clear()
-            self._people[body] = Participant.model_validate_json(body)
-        return self._people[body]
+    def _claim(self, rows: Sequence[Row], case_system: int) -> list[Offer]:
+        """Claim conversations for this run, and give those that no other run was quicker to claim."""
+        keys = case_system, self._leases.number
+        numbers = [row[1] for row in rows]
+        self._db.write_all(_CLAIM, [(*keys, number) for number in numbers])
+        marks = ", ".join("?" * len(numbers))
+        ours = {number for (number,) in self._db.read(_CLAIMED.format(marks), (*keys, *numbers))}
+        claimed = [(Claimed(*row[1:7]), row[7]) for row in rows if row[1] in ours]
+        conversations = self._loading.load([each for each, _ in claimed])
+        return [
+            Offer(each.number, each.revision, conversation, Receipt.model_validate_json(receipt) if receipt else None)
+            for (each, receipt), conversation in zip(claimed, conversations, strict=True)
+        ]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from gemeente_connect.ledger.database import Database
 from gemeente_connect.ledger.names import Names, micros
+from gemeente_connect.ledger.placing import hold_conversation
 from gemeente_connect.ledger.refusals import Refusals
 from gemeente_connect.models import Change, Deleted, Edited, Message, Spot
 
@@ -84,6 +85,7 @@ class Originals:
 
     def _recognise(self, account: int, seq: int, message: Message) -> None:
         """Keep it as what the message said before."""
+        hold_conversation(self._db, seq)
         self._db.write(
             "INSERT INTO earlier_texts (message, text, until) "
             "SELECT seq, ?, coalesce(deleted_at, edited_at, 0) FROM messages WHERE seq = ?",

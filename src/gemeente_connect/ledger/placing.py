@@ -9,6 +9,13 @@ from gemeente_connect.conversations import Span, clusters, nearest
 from gemeente_connect.ledger.database import Database
 
 
+def hold_conversation(database: Database, message: int) -> None:
+    """Take turns with a run that is just claiming the conversation of a message. Comes before changing the message."""
+    if database.for_update:
+        which = "WHERE seq = (SELECT conversation FROM messages WHERE seq = ?)"
+        database.one(f"SELECT 1 FROM conversations {which}{database.for_update}", (message,))  # noqa: S608 - our own words
+
+
 def shown_anew(database: Database, message: int) -> None:
     """Note that what is shown of a message has changed: its conversation is offered again."""
     database.write(
@@ -47,8 +54,9 @@ class Placing:
 
     def _around(self, thread: int, first: int, last: int, silence: int) -> list[Span]:
         rows = self._db.read(
-            "SELECT seq, first_at, last_at, id IS NOT NULL FROM conversations "
-            "WHERE thread = ? AND own IS NULL AND last_at > ? AND first_at < ? ORDER BY first_at, seq",
+            "SELECT seq, first_at, last_at, id IS NOT NULL FROM conversations "  # noqa: S608 - our own words
+            "WHERE thread = ? AND own IS NULL AND last_at > ? AND first_at < ? "
+            f"ORDER BY first_at, seq{self._db.for_update}",  # one that is just being claimed is about to be fixed
             (thread, first - silence, last + silence),
         )
         return [Span(key, begin, end, bool(fixed)) for key, begin, end, fixed in rows]

@@ -154,5 +154,15 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX claims_by_lease ON claims (lease);
     ALTER TABLE steps ADD COLUMN lease INTEGER;  -- of the run that began it
+    DROP INDEX messages_by_time;                 -- messages of a time are found through their conversation
+    """,
+    """
+    CREATE TABLE tombstones (                  -- whom a person took a conversation away from, for ever
+        conversation INTEGER NOT NULL REFERENCES conversations,
+        kind TEXT NOT NULL,                    -- of the identity that says who
+        value TEXT NOT NULL,
+        case_system INTEGER NOT NULL REFERENCES accounts,   -- one that knows
+        PRIMARY KEY (conversation, kind, value, case_system)
+    );
     """,
 )

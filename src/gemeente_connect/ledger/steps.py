@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 
 from gemeente_connect.contracts import Refs
 from gemeente_connect.errors import AuthError, ConfigError, RejectedError, TemporaryError
-from gemeente_connect.ledger.database import Database
+from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.together import Together
 
 LANDS_WITHIN = timedelta(minutes=5)
@@ -20,7 +21,13 @@ _CLEAR = (AuthError, ConfigError, RejectedError)  # the other side answered that
 _SHARED = 0
 _PATIENCE = 10.0  # seconds to wait for another run that is just making a shared thing
 _one_maker = threading.RLock()  # making one shared thing may need another
-_STEP = "SELECT begun_at, result FROM steps WHERE case_system = ? AND conversation = ? AND name = ?"
+_KEPT = "keep:"  # what the names of kept values begin with
+_THIS = "case_system = ? AND conversation = ? AND name = ?"
+_STEP = f"SELECT begun_at, result FROM steps WHERE {_THIS}"  # noqa: S608 - as the others: our own columns
+_STEPS = "SELECT name, begun_at, result FROM steps WHERE case_system = ? AND conversation = ?"
+_FINISH = f"UPDATE steps SET result = ? WHERE {_THIS}"  # noqa: S608
+_FORGET = f"DELETE FROM steps WHERE {_THIS}"  # noqa: S608
+_BEGIN_AGAIN = f"UPDATE steps SET begun_at = ? WHERE {_THIS}"  # noqa: S608
 _INTEND = (
     "INSERT INTO steps (case_system, conversation, name, begun_at, lease) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (case_system, conversation, name) DO UPDATE SET begun_at = excluded.begun_at, lease = excluded.lease "
@@ -37,6 +44,8 @@ _KEEP = (
 
 Key = tuple[int, int, str]
 """Case system, conversation (0: a thing of the case system itself) and name of a step."""
+Step = Row
+"""When it was begun, and its result (None: it is in doubt)."""
 
 
 class InDoubtError(TemporaryError):
@@ -44,7 +53,10 @@ class InDoubtError(TemporaryError):
 
 
 class LedgerSteps:
-    """The steps of one conversation at one case system."""
+    """The steps of one conversation at one case system.
+
+    What was done is committed with the next intent, or with the receipt: where a crash comes first, it is looked up.
+    """
 
     def __init__(
         self, database: Database, intents: Together, of: tuple[int, int], *, lease: int, lands_within: timedelta
@@ -56,6 +68,12 @@ class LedgerSteps:
         self._lease = lease
         self._lands_within = round(lands_within.total_seconds() * 1_000_000)
 
+    @cached_property
+    def _known(self) -> dict[str, Step]:
+        """The steps that were begun or done, by name. Nobody else takes steps for a conversation that was claimed."""
+        rows = self._db.read(_STEPS, (self._case_system, self._conversation))
+        return {name: (begun_at, result) for name, begun_at, result in rows}
+
     def once(
         self, name: str, make: Callable[[], Refs], find: Callable[[], Refs | None], *, shared: bool = False
     ) -> Refs:
@@ -64,39 +82,36 @@ class LedgerSteps:
         Raises InDoubtError while it is in doubt whether an earlier request still takes effect.
         """
         if not shared:
-            return self._once((self._case_system, self._conversation, name), make, find)
+            return self._once((self._case_system, self._conversation, name), self._known.get(name), make, find)
         with _one_maker:
             key = self._case_system, _SHARED, name
             self._wait_for_its_maker(key)
-            return self._once(key, make, find)
+            return self._once(key, self._db.one(_STEP, key), make, find)
 
     def keep(self, name: str, value: str, put: Callable[[], None]) -> None:
         """Call `put` when `value` differs from what was last kept under this name."""
         if self.kept(name) == value:
             return
         put()
-        with self._db.transaction():
-            self._db.write(_KEEP, (*self._kept(name), self._db.now(), value))
+        now = self._db.now()
+        self._intents.later(_KEEP, (self._case_system, self._conversation, _KEPT + name, now, value))
+        self._known[_KEPT + name] = now, value
 
     def kept(self, name: str) -> str | None:
         """Give what was last kept under this name; None: nothing was."""
-        row = self._db.one(_STEP, self._kept(name))
-        return row[1] if row else None
+        value: str | None = self._known.get(_KEPT + name, (0, None))[1]
+        return value
 
     def done(self) -> dict[str, Refs]:
         """Give the results of the steps that were done for this conversation."""
-        rows = self._db.read(
-            "SELECT name, result FROM steps WHERE case_system = ? AND conversation = ? "
-            "AND result IS NOT NULL AND name NOT LIKE 'keep:%'",
-            (self._case_system, self._conversation),
-        )
-        return {name: json.loads(result) for name, result in rows}
+        return {
+            name: json.loads(result)
+            for name, (_, result) in self._known.items()
+            if result is not None and not name.startswith(_KEPT)
+        }
 
-    def _kept(self, name: str) -> Key:
-        return self._case_system, self._conversation, f"keep:{name}"
-
-    def _once(self, key: Key, make: Callable[[], Refs], find: Callable[[], Refs | None]) -> Refs:
-        begun_at, result = self._db.one(_STEP, key) or (None, None)
+    def _once(self, key: Key, step: Step | None, make: Callable[[], Refs], find: Callable[[], Refs | None]) -> Refs:
+        begun_at, result = step or (None, None)
         if result is not None:
             done: Refs = json.loads(result)
             return done
@@ -105,31 +120,35 @@ class LedgerSteps:
             if found is not None:
                 return self._finish(key, found)
             self._wait_until_it_cannot_land(key, begun_at)
-        if not self._intents.write(_INTEND, (*key, self._db.now(), self._lease, begun_at)):  # another did, meanwhile
-            return self._once(key, make, find)
+        intent = (*key, self._db.now(), self._lease, begun_at)
+        durable = self._lands_within > 0  # else making it again after a power cut makes the same
+        if not self._intents.write(_INTEND, intent, durable=durable):  # another did, meanwhile
+            return self._once(key, self._db.one(_STEP, key), make, find)
         try:
             made = make()
         except _CLEAR:
-            with self._db.transaction():
-                self._db.write("DELETE FROM steps WHERE case_system = ? AND conversation = ? AND name = ?", key)
+            self._intents.later(_FORGET, key)
+            self._known.pop(key[2], None)
+            raise
+        except BaseException:
+            self.__dict__.pop("_known", None)  # it is in doubt
             raise
         return self._finish(key, made)
 
     def _finish(self, key: Key, refs: Refs) -> Refs:
-        with self._db.transaction():
-            self._db.write(
-                "UPDATE steps SET result = ? WHERE case_system = ? AND conversation = ? AND name = ?",
-                (json.dumps(dict(refs)), *key),
-            )
+        result = json.dumps(dict(refs))
+        self._intents.later(_FINISH, (result, *key))
+        if key[1] == _SHARED:
+            self._intents.flush()  # others may be waiting for it
+        else:
+            self._known[key[2]] = 0, result
         return refs
 
     def _wait_until_it_cannot_land(self, key: Key, begun_at: int) -> None:
         now = self._db.now()
         if begun_at > now:  # the clock was put back: count from now on
             with self._db.transaction():
-                self._db.write(
-                    "UPDATE steps SET begun_at = ? WHERE case_system = ? AND conversation = ? AND name = ?", (now, *key)
-                )
+                self._db.write(_BEGIN_AGAIN, (now, *key))
         left = min(begun_at, now) + self._lands_within - now
         if left > 0:
             message = "an earlier request is in doubt and may still take effect: this conversation waits for it"

@@ -69,6 +69,7 @@ class Storing:
         """Store a page and its cursor, or nothing of it."""
         stored = Stored()
         with self._db.transaction():
+            self._take_turns(account, kind, page)
             number = self._names.account(account, kind)
             for thread, called in page.thread_names.items():
                 self._names.call(number, thread, called)
@@ -81,6 +82,11 @@ class Storing:
                 self._refusals.settle("unreadable", account, key)
             self._move_on(number, page.cursor, after)
         return stored
+
+    def _take_turns(self, account: str, kind: str, page: Page) -> None:
+        if self._db.for_update:
+            names = {account, *(m.account for m in page.messages), *map(_account_of, page.changes)}
+            self._names.hold([self._names.account(name, kind) for name in sorted(names)])
 
     def _move_on(self, account: int, cursor: Cursor, after: Cursor | None) -> None:
         """Keep where the account was read to, unless another run has read on since."""
@@ -147,8 +153,17 @@ class Storing:
         return {row[0]: row for row in rows}
 
     def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
-        conversations = self._conversations(account, messages, gap)
-        self._db.write_all(_INSERT, [self._row(account, m, conversations.get(m.id)) for m in messages])
+        times = {m.id: micros(m.sent_at) for m in messages}
+        conversations = self._conversations(account, messages, times, gap)
+        senders = {m.sender.id: m.sender for m in messages if m.sender}
+        numbers = {key: self._names.participant(account, sender) for key, sender in senders.items()}
+        self._db.write_all(
+            _INSERT,
+            [
+                self._row(account, m, conversations.get(m.id), times[m.id], numbers[m.sender.id] if m.sender else None)
+                for m in messages
+            ],
+        )
         aliases = [(account, alias, account, m.id) for m in messages for alias in m.aliases]
         if aliases:
             self._db.write_all(_INSERT_ALIAS, aliases)
@@ -160,20 +175,22 @@ class Storing:
         if attachments:
             self._db.write_all(_INSERT_ATTACHMENT, attachments)
 
-    def _row(self, account: int, m: Message, conversation: int | None) -> Row:
+    def _row(self, account: int, m: Message, conversation: int | None, sent_at: int, sender: int | None) -> Row:
         return (
-            account, m.id, self._names.thread(account, m.thread), conversation, micros(m.sent_at), m.position,
-            m.direction, self._names.participant(account, m.sender) if m.sender else None, m.kind, m.text, m.reply_to,
+            account, m.id, self._names.thread(account, m.thread), conversation, sent_at, m.position,
+            m.direction, sender, m.kind, m.text, m.reply_to,
             micros(m.edited_at) if m.edited_at else None, micros(m.deleted_at) if m.deleted_at else None, m.status,
             int(m.internal),
         )  # fmt: skip
 
-    def _conversations(self, account: int, messages: Sequence[Message], gap: timedelta) -> dict[str, int]:
+    def _conversations(
+        self, account: int, messages: Sequence[Message], times: Mapping[str, int], gap: timedelta
+    ) -> dict[str, int]:
         groups: dict[tuple[str, str | None], list[tuple[int, str]]] = {}
         for message in messages:
             if message.direction is not None:  # a line by the channel itself belongs to no conversation
                 key = (message.thread, message.conversation)
-                groups.setdefault(key, []).append((micros(message.sent_at), message.id))
+                groups.setdefault(key, []).append((times[message.id], message.id))
         placed: dict[str, int] = {}
         for (name, own), its in groups.items():
             thread = self._names.thread(account, name)
@@ -188,8 +205,7 @@ class Storing:
 
     def _changes(self, kind: str, page: Page, gap: timedelta, stored: Stored) -> None:
         for change in page.changes:
-            name = change.message.account if isinstance(change, Edited | Deleted) else change.account
-            account = self._names.account(name, kind)
+            account = self._names.account(_account_of(change), kind)
             outcome = self._changing.apply(account, change)
             if isinstance(outcome, Message):
                 self._insert(account, [outcome], gap)
@@ -204,12 +220,18 @@ class Storing:
 
     def retry_change(self, account: str, key: str, body: bytes) -> None:
         """Try a refused change again; where it can be applied now, the refusal goes away."""
-        if self._changing.apply(self._names.account(account), read_change(body)) == "changed":
+        number = self._names.account(account)
+        self._names.hold([number])
+        if self._changing.apply(number, read_change(body)) == "changed":
             self._refusals.settle("change", account, key)
 
     def _unpark(self, account: int, ids: Iterable[str], stored: Stored) -> None:
         for change in self._changing.parked(account, ids):
             stored.changed += self._changing.apply(account, change) == "changed"
+
+
+def _account_of(change: Change) -> str:
+    return change.message.account if isinstance(change, Edited | Deleted) else change.account
 
 
 def _keys(message: Message) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from gemeente_connect.contracts import CaseSystem, Channel, Plan, Plans, Refs
 from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.errors import GemeenteConnectError, StorageError
-from gemeente_connect.ledger import Ledger, Offer
+from gemeente_connect.ledger import OFFER_AGAIN, Ledger, Offer
 from gemeente_connect.syncing.collecting import ATTACHMENT_LIMIT, Keeps, collect
 from gemeente_connect.syncing.delivering import Start, deliver, moment_of
 from gemeente_connect.syncing.report import Delivery, Report, Watch, guarded, unwatched
@@ -33,10 +33,11 @@ def sync(
     quiet_gap: timedelta = QUIET_GAP,
     skip: Collection[str] = (),
     workers: int = 1,
+    offer_again: timedelta = OFFER_AGAIN,
     watch: Watch = unwatched,
     report: Report | None = None,
 ) -> Report:
-    """Collect, then deliver with so many `workers`.
+    """Collect, then deliver with so many `workers`. `offer_again`: see `deliver`.
 
     Where collecting ends early, what was collected is still delivered. Look at `report.errors`: this function raises
     only what makes going on useless (StorageError); a `report` that was given then says what was done before.
@@ -57,6 +58,7 @@ def sync(
         skip=skip,
         files=files,
         workers=workers,
+        offer_again=offer_again,
         watch=watch,
         report=report,
     )

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO, Literal
 
 from gemeente_connect.contracts import CaseSystem, Files, Prompt
@@ -18,7 +18,8 @@ from gemeente_connect.errors import (
     StorageError,
     TemporaryError,
 )
-from gemeente_connect.ledger import LANDS_WITHIN, InDoubtError, Ledger, Offer
+from gemeente_connect.ledger import LANDS_WITHIN, OFFER_AGAIN, InDoubtError, Ledger, Offer
+from gemeente_connect.syncing.detaching import remind
 from gemeente_connect.syncing.report import Delivery, Report, Watch, bug, unwatched
 
 Start = date | Literal["all"]
@@ -49,6 +50,7 @@ def deliver(
     skip: Collection[str] = (),
     files: Files | None = None,
     workers: int = 1,
+    offer_again: timedelta = OFFER_AGAIN,
     shard: tuple[int, int] = (0, 1),
     watch: Watch = unwatched,
     report: Report | None = None,
@@ -58,15 +60,21 @@ def deliver(
     `skip` lists threads, by id or by the name people know them by, of which nothing is delivered, also when they were
     collected before. A conversation that is refused is kept with its reason and stops no other. Ends early, with the
     reason in `report.errors`, when the case system refuses the credentials or is down. `workers`: how many threads
-    deliver at the same time. `shard`: which part of the conversations, and in how many parts they are divided, where
+    deliver at the same time. `offer_again`: how long a conversation that no resident finds yet waits before it is
+    offered again. `shard`: which part of the conversations, and in how many parts they are divided, where
     several processes deliver.
     """
     report = report if report is not None else Report()
     chosen = account, case_system.account, moment_of(start), skip, shard
     due, report.before_start = ledger.count_due(*chosen)
     if due:
+        try:
+            report.refused |= remind(case_system, ledger)
+        except GemeenteConnectError as error:
+            report.errors.append(error)
+            return report
         with closing(ledger.due(*chosen)) as offers:
-            _Delivering(case_system, ledger, files or _NoFiles(), offers, due, watch, report).run(workers)
+            _Delivering(case_system, ledger, files or _NoFiles(), offers, due, offer_again, watch, report).run(workers)
     return report
 
 
@@ -79,6 +87,7 @@ class _Delivering:
     files: Files
     offers: Iterator[Offer]
     due: int
+    offer_again: timedelta
     watch: Watch
     report: Report
     _done: int = 0
@@ -87,6 +96,10 @@ class _Delivering:
     _stopped: threading.Event = field(default_factory=threading.Event)
     _taking: threading.Lock = field(default_factory=threading.Lock)
     _telling: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        system = self.case_system
+        self._lands_within = system.lands_within if isinstance(system, Prompt) else LANDS_WITHIN
 
     def run(self, workers: int) -> None:
         """Deliver with as many threads, this one being the first. Raises what a worker did not expect."""
@@ -129,8 +142,7 @@ class _Delivering:
     def _try(self, offer: Offer) -> GemeenteConnectError | None:
         """Deliver one conversation. Gives the error that concerns more than this conversation."""
         key, account = offer.conversation.id, self.case_system.account
-        lands_within = self.case_system.lands_within if isinstance(self.case_system, Prompt) else LANDS_WITHIN
-        steps = self.ledger.steps(offer, account, lands_within)
+        steps = self.ledger.steps(offer, account, self._lands_within)
         try:
             receipt = self.case_system.deliver(offer.conversation, steps, self.files)
         except TemporaryError as error:
@@ -143,7 +155,7 @@ class _Delivering:
             if self.ledger.refuse(offer, account, reason):
                 self.report.refused[key] = reason
         else:
-            self.ledger.settle(offer, account, receipt)
+            self.ledger.settle(offer, account, receipt, self.offer_again)
             self.report.delivered.append(Delivery(key, offer.before is not None, receipt))
         return None
 

@@ -6,15 +6,16 @@ import hashlib
 import itertools
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from gemeente_connect.contracts import Files, Finding, Plan, Receipt, Refs, Steps
+from gemeente_connect.contracts import Files, Finding, Plan, Receipt, Record, Refs, Steps
 from gemeente_connect.errors import RejectedError
-from gemeente_connect.models import Conversation
+from gemeente_connect.models import Conversation, Identity
 from gemeente_connect_loket.content import Content, content
-from gemeente_connect_loket.finding import judge, verdict
+from gemeente_connect_loket.finding import judge, never, verdict
+from gemeente_connect_loket.standing import changed, loses, records, standing
 from gemeente_connect_loket.store import Store
 
 PART: Final = 1 << 20
@@ -23,7 +24,18 @@ PART: Final = 1 << 20
 _NO_REGISTER: Final = (
     "the register of residents is empty, so nobody finds anything: run 'mijn-loket residents import FILE.csv'"
 )
-_GONE: Final = "its record is gone from the database of Mijn Loket: restore the database, or drop the conversation"
+_GONE: Final = (
+    "removed-there: its record is gone from the database of Mijn Loket and is not made again: restore the database, or "
+    "drop this"
+)
+_CHANGED: Final = (
+    "changed-there: somebody else changed its record in the database of Mijn Loket, and that is not overwritten: undo "
+    "the change, or drop this"
+)
+_LOSES: Final = (
+    "its record has messages, files or deletions that the ledger does not know, and keeps them: read older messages "
+    "of the channel in again, or drop this"
+)
 
 
 class Loket:
@@ -37,15 +49,22 @@ class Loket:
 
     def deliver(self, conversation: Conversation, steps: Steps, files: Files) -> Receipt:
         """Record the conversation, or bring its record up to date, and say whether the resident finds it."""
-        made = steps.once("record", lambda: self._make(conversation.id), lambda: self._find(conversation.id))
-        reference = made["reference"]
         now = content(conversation)
         if lost := self._lost(now.files, files):
             now = content(conversation, lost=lost)
-        steps.keep("content", now.digest, lambda: self._put(reference, now, files))
+        fresh: list[bool] = []  # whether the record was made just now, and so has its content
+
+        def make() -> Refs:
+            refs, new = self._make(conversation, now, files)
+            fresh.append(new)
+            return refs
+
+        made = steps.once("record", make, lambda: self._find(conversation.id))
+        reference = made["reference"]
+        steps.keep("content", now.digest, lambda: None if any(fresh) else self._put(reference, now, files))
         with self._store.reading() as connection:
             _number(connection, reference)
-            found = verdict(connection, now.claim)
+            found = verdict(connection, now.claim, never(connection, conversation.id))
         return Receipt(reference=reference, findable=found.findable, missing=now.missing, checked_at=datetime.now(UTC))
 
     def plan(self, conversation: Conversation, done: Mapping[str, Refs]) -> Plan:
@@ -53,11 +72,24 @@ class Loket:
         now = content(conversation)
         if not self._store.exists:
             found = judge(now.claim, [], before=timedelta())
-            return Plan(action=_action(None, now, done), findable=found.findable, missing=now.missing)
+            action = "refuse" if "record" in done else "create"
+            return Plan(action=action, findable=found.findable, missing=now.missing)
         with self._store.reading() as connection:
-            found = verdict(connection, now.claim)
-            row = connection.execute("SELECT digest FROM record WHERE external_id = ?", (conversation.id,)).fetchone()
-        return Plan(action=_action(row and row[0], now, done), findable=found.findable, missing=now.missing)
+            found = verdict(connection, now.claim, never(connection, conversation.id))
+            action = _action(connection, conversation.id, now, done)
+        return Plan(action=action, findable=found.findable, missing=now.missing)
+
+    def records(self, since: datetime | None) -> Iterator[Record]:
+        """Yield all records: the file does not know since when somebody else changed one."""
+        return records(self._store)
+
+    def detach(self, conversation: str, done: Mapping[str, Refs], who: Identity | None) -> tuple[Identity, ...]:
+        """Take a conversation away from a resident: they never find it again, whatever the register says."""
+        with self._store.writing() as connection:
+            bsn = _finder(connection, conversation) if who is None else who.value if who.kind == "bsn" else None
+            if bsn:
+                connection.execute("INSERT OR IGNORE INTO detached VALUES (?, ?)", (conversation, bsn))
+            return tuple(Identity(kind="bsn", value=each) for each in sorted(never(connection, conversation)))
 
     def check(self) -> Iterable[Finding]:
         """Yield whether the file can be read, and whether the register lets anybody find anything."""
@@ -76,13 +108,18 @@ class Loket:
         """Close the file."""
         self._store.close()
 
-    def _make(self, external_id: str) -> Refs:
+    def _make(self, conversation: Conversation, now: Content, files: Files) -> tuple[Refs, bool]:
+        """Make the record with its content in one transaction, unless it is there. True: it was not."""
         with self._store.writing() as connection:
-            connection.execute(
-                "INSERT INTO record (external_id, reference) VALUES (?, ?) ON CONFLICT (external_id) DO NOTHING",
-                (external_id, secrets.token_urlsafe(18)),
-            )
-            return _refs(connection, external_id) or {}
+            row = connection.execute(
+                "INSERT INTO record (external_id, reference, account) VALUES (?, ?, ?)"
+                " ON CONFLICT (external_id) DO NOTHING RETURNING id, reference",
+                (conversation.id, secrets.token_urlsafe(18), conversation.account),
+            ).fetchone()
+            if row is None:
+                return _refs(connection, conversation.id) or {}, False
+            _write(connection, row[0], now, files)
+            return {"reference": row[1]}, True
 
     def _find(self, external_id: str) -> Refs | None:
         if not self._store.exists:
@@ -92,23 +129,24 @@ class Loket:
 
     def _lost(self, digests: Iterable[str], files: Files) -> frozenset[str]:
         """Tell which attachments are neither in our file nor to be had from the store."""
+        absent = [digest for digest in digests if digest not in files]
+        if not absent or not self._store.exists:
+            return frozenset(absent)
         with self._store.reading() as connection:
-            wanted = [digest for digest in digests if not _kept(connection, digest)]
-        return frozenset(digest for digest in wanted if digest not in files)
+            return frozenset(digest for digest in absent if not _kept(connection, digest))
 
     def _put(self, reference: str, now: Content, files: Files) -> None:
-        """Write the content in one transaction, in the place of what stood there."""
+        """Write the content in one transaction, in the place of what stood there, if that is still what we wrote."""
         with self._store.writing() as connection:
             record = _number(connection, reference)
+            if objection := _objection(connection, record, now):
+                raise RejectedError(objection)
             dropped = {
                 row[0] for row in connection.execute("SELECT sha256 FROM attachment WHERE record = ?", (record,))
             }
             for table in ("turn", "message", "attachment", "record_address"):
                 connection.execute(f"DELETE FROM {table} WHERE record = ?", (record,))  # noqa: S608 - our own names
-            _write(connection, record, now)
-            for digest in now.files:
-                if not _kept(connection, digest):
-                    _copy(connection, digest, files)
+            _write(connection, record, now, files)
             for digest in dropped - now.files - {None}:
                 connection.execute(
                     "DELETE FROM file_part WHERE sha256 = :digest"
@@ -118,11 +156,32 @@ class Loket:
 
 
 def _action(
-    digest: str | None, now: Content, done: Mapping[str, Refs]
+    connection: sqlite3.Connection, external_id: str, now: Content, done: Mapping[str, Refs]
 ) -> Literal["create", "update", "nothing", "refuse"]:
-    if digest is None:
+    row = connection.execute("SELECT id, digest FROM record WHERE external_id = ?", (external_id,)).fetchone()
+    if row is None:
         return "refuse" if "record" in done else "create"
-    return "nothing" if digest == now.digest else "update"
+    record, digest = row
+    if digest == now.digest:
+        return "nothing"
+    return "refuse" if _objection(connection, record, now) else "update"
+
+
+def _objection(connection: sqlite3.Connection, record: int, now: Content) -> str | None:
+    """Say why a record may not be written; None: it may."""
+    (digest,) = connection.execute("SELECT digest FROM record WHERE id = ?", (record,)).fetchone()
+    if not digest:  # nothing stands there yet
+        return None
+    stands = standing(connection, record)
+    if changed(digest, stands):
+        return _CHANGED
+    return _LOSES if loses(stands, now) else None
+
+
+def _finder(connection: sqlite3.Connection, external_id: str) -> str | None:
+    """Give the BSN of whoever finds a record now."""
+    row = connection.execute("SELECT id FROM record WHERE external_id = ?", (external_id,)).fetchone()
+    return verdict(connection, standing(connection, row[0]).claim, never(connection, external_id)).bsn if row else None
 
 
 def _refs(connection: sqlite3.Connection, external_id: str) -> Refs | None:
@@ -141,16 +200,17 @@ def _kept(connection: sqlite3.Connection, digest: str) -> bool:
     return connection.execute("SELECT 1 FROM file_part WHERE sha256 = ?", (digest,)).fetchone() is not None
 
 
-def _write(connection: sqlite3.Connection, record: int, now: Content) -> None:
+def _write(connection: sqlite3.Connection, record: int, now: Content, files: Files) -> None:
+    """Write the content of a record that has none, and copy the attachments that are not in the file yet."""
     claim = now.claim
     connection.execute(
-        "UPDATE record SET digest = ?, channel = ?, subject = ?, answered = ? WHERE id = ?",
-        (now.digest, now.channel, now.subject, now.answered, record),
-    )
-    connection.execute(
-        "UPDATE record SET started_at = ?, last_at = ?, residents = ?, first_in = ?, last_in = ? WHERE id = ?",
-        (now.started_at, now.last_at, claim.residents, claim.first_in, claim.last_in, record),
-    )
+        "UPDATE record SET digest = ?, channel = ?, subject = ?, answered = ?,"
+        " started_at = ?, last_at = ?, residents = ?, first_in = ?, last_in = ? WHERE id = ?",
+        (
+            now.digest, now.channel, now.subject, now.answered, now.started_at, now.last_at, claim.residents,
+            claim.first_in, claim.last_in, record,
+        ),
+    )  # fmt: skip
     rows = {
         "INSERT INTO record_address VALUES (?, ?, ?)": claim.addresses,
         "INSERT INTO turn VALUES (?, ?, ?, ?)": now.turns,
@@ -158,7 +218,11 @@ def _write(connection: sqlite3.Connection, record: int, now: Content) -> None:
         "INSERT INTO attachment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)": now.attachments,
     }
     for statement, values in rows.items():
-        connection.executemany(statement, ((record, *value) for value in values))
+        if values:
+            connection.executemany(statement, [(record, *value) for value in values])
+    for digest in now.files:
+        if not _kept(connection, digest):
+            _copy(connection, digest, files)
 
 
 def _copy(connection: sqlite3.Connection, digest: str, files: Files) -> None:

@@ -10,7 +10,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Final
 
 from gemeente_connect.models import Attachment, Conversation, Message, Turn
@@ -18,7 +19,8 @@ from gemeente_connect_loket.finding import Claim, claim
 from gemeente_connect_loket.store import as_text
 
 SUBJECT_LENGTH: Final = 80
-_FORM: Final = 1  # counts up when the rows change, so that every record is written again
+FORM: Final = "2:"
+"""How every digest begins. Counts up when the rows change, so that every record is written again."""
 
 _LABELS: Final = {
     "whatsapp": "WhatsApp",
@@ -38,7 +40,7 @@ _LABELS: Final = {
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Content:
     """The rows of one record, each without the number of the record."""
 
@@ -55,13 +57,13 @@ class Content:
     attachments: list[Row]
     """Turn, message, position, name, media type, size, sha256, missing."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes whenever something changes that is shown, or that decides who sees it."""
-        rows = json.dumps([_FORM, *(getattr(self, field.name) for field in fields(self))], default=astuple)
-        return hashlib.blake2b(rows.encode(), digest_size=16).hexdigest()
+        rows = json.dumps([getattr(self, field.name) for field in fields(self)], default=_fields)
+        return FORM + hashlib.blake2b(rows.encode(), digest_size=16).hexdigest()
 
-    @property
+    @cached_property
     def files(self) -> set[str]:
         """The digests of the attachments that are to be copied."""
         return {row[6] for row in self.attachments if row[6]}
@@ -70,6 +72,10 @@ class Content:
     def missing(self) -> tuple[str, ...]:
         """What the record cannot show, in closed terms."""
         return tuple(sorted({f"attachment-{row[7]}" for row in self.attachments if row[7]}))
+
+
+def _fields(claim: Claim) -> list[Any]:
+    return [getattr(claim, field.name) for field in fields(claim)]
 
 
 def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -> Content:

@@ -22,6 +22,8 @@ from gemeente_connect_loket.store import as_text
 Address = tuple[str, str]
 """Kind and value."""
 
+NOBODY: Final[frozenset[str]] = frozenset()
+
 # Before and after every time in the file.
 ALWAYS: Final = as_text(datetime.fromisoformat("0001-01-01T00:00+00:00"))
 NEVER: Final = as_text(datetime.fromisoformat("9999-12-31T23:59:59+00:00"))
@@ -85,7 +87,7 @@ def claim(messages: Iterable[Message]) -> Claim:
     addresses: dict[str | None, set[Address]] = defaultdict(set)
     times, times_in = [], []
     for message in messages:
-        times.append(as_text(message.sent_at))
+        times.append(message.sent_at)
         if message.direction != "in":
             continue
         times_in.append(times[-1])
@@ -94,14 +96,15 @@ def claim(messages: Iterable[Message]) -> Claim:
             if identity.kind != "bsn" or (identity.verified_at and is_bsn(identity.value)):
                 of_sender.add((identity.kind, identity.value))
     alone = next(iter(addresses.values())) if len(addresses) == 1 else set()
-    spans = (pick(moments, default=None) for moments in (times_in, times) for pick in (min, max))
+    spans = (as_text(pick(moments)) if moments else None for moments in (times_in, times) for pick in (min, max))
     return Claim(len(addresses), tuple(sorted(alone)), *spans)
 
 
-def judge(claim: Claim, holders: Iterable[Holder], before: timedelta) -> Verdict:
+def judge(claim: Claim, holders: Iterable[Holder], before: timedelta, never: frozenset[str] = NOBODY) -> Verdict:
     """Apply the rule. `holders`: all rows of the register for the claim's addresses, whoever's they are.
 
-    `before`: how long before its verification an address already ties its holder.
+    `before`: how long before its verification an address already ties its holder. `never`: whom the record was taken
+    away from, by BSN: what the register says of them ties nothing here.
     """
     if claim.first_in is None or claim.last_in is None or claim.first is None or claim.last is None:
         return Verdict(Findable.NO_QUESTION)
@@ -109,12 +112,12 @@ def judge(claim: Claim, holders: Iterable[Holder], before: timedelta) -> Verdict
         return Verdict(Findable.MORE_THAN_ONE_RESIDENT)
     verified = {value for kind, value in claim.addresses if kind == "bsn"}
     if verified:
-        return _only(verified)
+        return _only(verified - never)
     rows = list(holders)
     periods = [_reaching_back(row, rows, before) for row in rows if row.verified_at]
     if not periods:
         return Verdict(Findable.NO_RESIDENT_KNOWN)
-    then = [each for each in periods if each.start <= claim.last and claim.first < each.end]
+    then = [p for p in periods if p.start <= claim.last and claim.first < p.end and p.bsn not in never]
     if any(a.bsn != b.bsn and a.overlaps(b) for a, b in combinations(then, 2)):
         return Verdict(Findable.MORE_THAN_ONE_RESIDENT)
     whole = {each.bsn for each in then if _cover(then, each.bsn, claim.first_in, claim.last_in)}
@@ -126,7 +129,7 @@ def judge(claim: Claim, holders: Iterable[Holder], before: timedelta) -> Verdict
 def _only(bsns: set[str]) -> Verdict:
     if len(bsns) == 1:
         return Verdict(Findable.YES, *bsns)
-    return Verdict(Findable.MORE_THAN_ONE_RESIDENT)
+    return Verdict(Findable.MORE_THAN_ONE_RESIDENT if bsns else Findable.NOT_VALID_THEN)
 
 
 def _cover(periods: Iterable[Holder], bsn: str, first: str, last: str) -> bool:
@@ -175,9 +178,15 @@ def holders(connection: sqlite3.Connection, addresses: Iterable[Address]) -> lis
     return [Holder(*row) for address in addresses for row in connection.execute(query, address)]
 
 
-def verdict(connection: sqlite3.Connection, claim: Claim) -> Verdict:
-    """Apply the rule with the register as it is now."""
-    return judge(claim, holders(connection, claim.addresses), before_verification(connection))
+def never(connection: sqlite3.Connection, external_id: str) -> frozenset[str]:
+    """Read whom a conversation was taken away from, by BSN."""
+    query = "SELECT bsn FROM detached WHERE external_id = ?"
+    return frozenset(bsn for (bsn,) in connection.execute(query, (external_id,)))
+
+
+def verdict(connection: sqlite3.Connection, claim: Claim, never: frozenset[str]) -> Verdict:
+    """Apply the rule with the register as it is now. `never`: as for `judge`."""
+    return judge(claim, holders(connection, claim.addresses), before_verification(connection), never)
 
 
 def records_of(connection: sqlite3.Connection, bsn: str) -> list[int]:
@@ -190,32 +199,44 @@ def records_of(connection: sqlite3.Connection, bsn: str) -> list[int]:
         """,
         {"bsn": bsn},
     )
-    known = set().union(*(each.addresses for each in claims.values()))
+    known = set().union(*(each.addresses for each, _ in claims.values()))
     by_address: dict[Address, list[Holder]] = defaultdict(list)
     for row in holders(connection, known):
         by_address[row.kind, row.value].append(row)
     before = before_verification(connection)
     return [
         record
-        for record, each in claims.items()
-        if judge(each, [row for address in each.addresses for row in by_address[address]], before).bsn == bsn
+        for record, (each, not_of) in claims.items()
+        if judge(each, [row for address in each.addresses for row in by_address[address]], before, not_of).bsn == bsn
     ]
 
 
 def record_for(connection: sqlite3.Connection, reference: str, bsn: str) -> int | None:
     """Look up a record by its reference, if this resident finds it. None: there is none, or it is not theirs."""
     claims = _claims(connection, "SELECT id FROM record WHERE reference = :reference", {"reference": reference})
-    return next((record for record, each in claims.items() if verdict(connection, each).bsn == bsn), None)
+    return next((record for record, each in claims.items() if verdict(connection, *each).bsn == bsn), None)
 
 
-def _claims(connection: sqlite3.Connection, records: str, values: Mapping[str, str]) -> dict[int, Claim]:
-    """Read the claims of records, the latest first. `records`: a query of ours that gives their numbers."""
+def _claims(
+    connection: sqlite3.Connection, records: str, values: Mapping[str, str]
+) -> dict[int, tuple[Claim, frozenset[str]]]:
+    """Read the claims of records, and whom they were taken away from, the latest first.
+
+    `records`: a query of ours that gives their numbers.
+    """
     addresses: dict[int, list[Address]] = defaultdict(list)
     query = f"SELECT record, kind, value FROM record_address WHERE record IN ({records}) ORDER BY kind, value"  # noqa: S608 - a constant of this module
     for record, kind, value in connection.execute(query, values):
         addresses[record].append((kind, value))
+    not_of: dict[int, set[str]] = defaultdict(set)
+    query = f"SELECT id, bsn FROM record JOIN detached USING (external_id) WHERE id IN ({records})"  # noqa: S608 - the same
+    for record, bsn in connection.execute(query, values):
+        not_of[record].add(bsn)
     query = f"""
         SELECT id, residents, first_in, last_in, started_at, last_at FROM record
         WHERE id IN ({records}) ORDER BY last_at DESC, id DESC
-    """  # noqa: S608 - a constant of this module
-    return {row[0]: Claim(row[1], tuple(addresses[row[0]]), *row[2:]) for row in connection.execute(query, values)}
+    """  # noqa: S608 - the same
+    return {
+        row[0]: (Claim(row[1], tuple(addresses[row[0]]), *row[2:]), frozenset(not_of[row[0]]))
+        for row in connection.execute(query, values)
+    }

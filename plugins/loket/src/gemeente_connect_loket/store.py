@@ -96,6 +96,16 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (sha256, part)
     ) STRICT;
     """,
+    """
+    -- The account of the channel it came through. NULL: it was made before this was kept.
+    ALTER TABLE record ADD COLUMN account TEXT;
+
+    CREATE TABLE detached (     -- whom a conversation was taken away from, for ever, also while it has no record
+        external_id TEXT NOT NULL,
+        bsn TEXT NOT NULL,
+        PRIMARY KEY (external_id, bsn)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """The schema as numbered steps: a file at version n gets the steps after n. Steps are added, never changed."""
 
@@ -105,7 +115,7 @@ AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 
 def as_text(moment: datetime) -> str:
     """Write a time the way the file has it: UTC, in one width, so that text sorts as time."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
 def from_text(text: str) -> datetime:
@@ -135,7 +145,11 @@ class Store:
     def exists(self) -> bool:
         """Whether there is a file with something in it. Raises what opening it would raise."""
         with _clear_errors(self.path):
-            return self.path.exists() and self.path.stat().st_size > 0 and self._connection() is not None
+            try:
+                size = self.path.stat().st_size
+            except FileNotFoundError:
+                return False
+            return size > 0 and self._connection() is not None
 
     @property
     def account(self) -> str:

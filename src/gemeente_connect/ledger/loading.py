@@ -1,0 +1,128 @@
+"""From rows to conversations, many at a time; what is offered for the first time gets its id and its turns here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
+
+from gemeente_connect.conversations import conversation_id, turns
+from gemeente_connect.ledger.database import Database, Row
+from gemeente_connect.ledger.names import moment
+from gemeente_connect.models import Attachment, Conversation, Message, Participant, Turn
+
+_MESSAGES = """
+    SELECT m.conversation, m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to,
+        m.edited_at, m.deleted_at, m.status, m.internal
+    FROM messages m LEFT JOIN participants p ON p.seq = m.sender
+    WHERE m.conversation IN ({})
+"""
+_ATTACHMENTS = """
+    SELECT a.message, a.name, a.source, a.media_type, a.size, a.sha256, a.missing
+    FROM attachments a JOIN messages m ON m.seq = a.message WHERE m.conversation IN ({}) ORDER BY a.message, a.number
+"""
+_ATTACHMENT = ("name", "source", "media_type", "size", "sha256", "missing")
+_REMEMBERED = 1000  # participants: the employees of a municipality come back all the time
+
+
+class Claimed(NamedTuple):
+    """A conversation that was just claimed."""
+
+    number: int
+    revision: int
+    id: str | None
+    """None: it is offered for the first time."""
+    account: str
+    kind: str
+    thread: str
+
+
+class Loading:
+    """Gives conversations as they stand now, inside the transaction that claims them."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._people: dict[str, Participant] = {}
+
+    def load(self, claimed: Sequence[Claimed]) -> list[Conversation]:
+        """Give conversations, in the same order. From here on each keeps its id, and each message its turn."""
+        if not claimed:
+            return []
+        numbers = [each.number for each in claimed]
+        marks = ", ".join("?" * len(numbers))
+        attachments = self._attachments(self._db.read(_ATTACHMENTS.format(marks), numbers))
+        rows: dict[int, list[Row]] = {number: [] for number in numbers}
+        for number, *row in self._db.read(_MESSAGES.format(marks), numbers):
+            rows[number].append(tuple(row))
+        found: list[Conversation] = []
+        new_ids: list[tuple[str, int]] = []
+        new_turns: list[tuple[str, int]] = []
+        for each in claimed:
+            its = rows[each.number]
+            fixed = {row[1]: row[2] for row in its if row[2]}
+            made = turns(self._messages(each, its, attachments), fixed)
+            key = each.id or conversation_id(each.account, each.thread, made[0].id)
+            if each.id is None:
+                new_ids.append((key, each.number))
+            new_turns += _not_fixed(made, its, fixed)
+            found.append(Conversation(id=key, channel=each.kind, account=each.account, thread=each.thread, turns=made))
+        self._db.write_all("UPDATE conversations SET id = ? WHERE seq = ?", new_ids)
+        self._db.write_all("UPDATE messages SET turn = ? WHERE seq = ?", new_turns)
+        return found
+
+    def _messages(
+        self, claimed: Claimed, rows: Sequence[Row], attachments: Mapping[int, tuple[Attachment, ...]]
+    ) -> Sequence[Message]:
+        account, thread = claimed.account, claimed.thread
+        fields: list[dict[str, Any]] = []
+        for seq, key, _, sent_at, position, direction, sender, kind, text, reply_to, *marks in rows:
+            edited, deleted, status, internal = marks
+            message = {
+                "account": account,
+                "id": key,
+                "thread": thread,
+                "sent_at": moment(sent_at),
+                "position": position,
+                "direction": direction,
+                "sender": self._participant(sender) if sender else None,
+                "kind": kind,
+                "text": text,
+            }
+            if seq in attachments and not deleted:  # what was deleted is not handed out again
+                message["attachments"] = attachments[seq]
+            if reply_to or edited or deleted or status or internal:
+                message["reply_to"] = reply_to
+                message["edited_at"] = moment(edited) if edited else None
+                message["deleted_at"] = moment(deleted) if deleted else None
+                message["status"] = status
+                message["internal"] = bool(internal)
+            fields.append(message)
+        return _several_messages().validate_python(fields)
+
+    def _attachments(self, rows: Sequence[Row]) -> dict[int, tuple[Attachment, ...]]:
+        found: dict[int, tuple[Attachment, ...]] = {}
+        for message, *values in rows:
+            attachment = Attachment(**dict(zip(_ATTACHMENT, values, strict=True)))
+            found[message] = (*found.get(message, ()), attachment)
+        return found
+
+    def _participant(self, body: str) -> Participant:
+        known = self._people.get(body)
+        if known is None:
+            if len(self._people) >= _REMEMBERED:
+                self._people.clear()
+            known = self._people[body] = Participant.model_validate_json(body)
+        return known
+
+
+def _not_fixed(made: Sequence[Turn], rows: Sequence[Row], fixed: Mapping[str, str]) -> list[tuple[str, int]]:
+    """Give the turn of each message that has none yet."""
+    seqs = {row[1]: row[0] for row in rows}
+    return [(turn.id, seqs[m.id]) for turn in made for m in turn.messages if m.id not in fixed]
+
+
+@cache
+def _several_messages() -> TypeAdapter[list[Message]]:
+    return TypeAdapter(list[Message])
