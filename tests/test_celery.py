@@ -33,10 +33,10 @@ QUIET = os.environ | {"PYTHONUNBUFFERED": "1"}
 class SlowServer(RestServer):
     """Takes its time for what is written, so that a worker can be killed in the middle of it."""
 
-    def answer(self, method: str, target: str, body: bytes) -> Answer:
+    def answer(self, method: str, target: str, body: bytes, host: str) -> Answer:
         if method != "GET":
             time.sleep(0.01)
-        return super().answer(method, target, body)
+        return super().answer(method, target, body, host)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -255,7 +256,7 @@ def test_a_bug_while_downloading_is_a_refusal_without_what_it_says(ledger: Ledge
     assert CANARY not in reason
 
 
-@pytest.mark.parametrize("error", [AuthError("renew"), ConfigError("no place"), StorageError("full")])
+@pytest.mark.parametrize("error", [ConfigError("no place"), StorageError("full")])
 def test_an_error_that_is_not_about_one_attachment_ends_the_fetching(
     ledger: Ledger, tmp_path: Path, error: GemeenteConnectError
 ) -> None:
@@ -266,6 +267,39 @@ def test_an_error_that_is_not_about_one_attachment_ends_the_fetching(
     with pytest.raises(type(error)):
         collect(Failing([_photo(1, "a")]), ledger, files=FileStore(tmp_path / "files"))
     assert ledger.refused() == {}
+
+
+@pytest.mark.parametrize("error", [AuthError("not this one"), TemporaryError("not now")])
+def test_one_attachment_that_is_not_given_stops_no_other(
+    ledger: Ledger, tmp_path: Path, error: GemeenteConnectError
+) -> None:
+    class Failing(FakeChannel):
+        def download(self, attachment: Attachment) -> Iterator[bytes]:
+            if attachment.source != "good":
+                raise error
+            yield b"inhoud"
+
+    photos = [_photo(number, source) for number, source in enumerate(["a", "b", "good", "c"], start=1)]
+    report = collect(Failing(photos), ledger, files=FileStore(tmp_path / "files"))
+    assert (len(report.refused), report.errors) == (3, [])
+
+
+@pytest.mark.parametrize("error", [AuthError("renew"), TemporaryError("down")])
+def test_when_several_attachments_in_a_row_are_not_given_no_more_are_asked_for_and_the_text_is_read(
+    ledger: Ledger, tmp_path: Path, error: GemeenteConnectError
+) -> None:
+    asked = []
+
+    class Failing(FakeChannel):
+        def download(self, attachment: Attachment) -> Iterator[bytes]:
+            asked.append(attachment.source)
+            raise error
+
+    photos = [_photo(number, f"{number}") for number in range(1, 10)]
+    channel = Failing(photos, page_size=2)
+    report = collect(channel, ledger, files=FileStore(tmp_path / "files"))
+    assert (len(asked), report.errors, report.new) == (3, [error], 9)
+    assert len(collect(channel, ledger, files=FileStore(tmp_path / "files")).refused) == 3, "it goes on with the others"
 
 
 def test_attachments_that_were_not_fetched_by_an_earlier_run_are_fetched_by_the_next(
@@ -644,6 +678,49 @@ def test_what_no_worker_expected_ends_the_run_and_is_raised(ledger: Ledger) -> N
     case_system.crash_at = None
     sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4)
     assert len(case_system.records) == len({record.external_id for record in case_system.records}) == len(MANY)
+
+
+class _Flushing(FakeCaseSystem):
+    """Says, when it is told to make things durable, which of them the ledger believes in already."""
+
+    def __init__(self, sql: Callable[[str], list[tuple[Any, ...]]], **more: Any) -> None:
+        super().__init__(**more)
+        self._sql = sql
+        self.told: list[tuple[int, int, int]] = []
+
+    def flush(self) -> None:
+        (counts,) = self._sql(
+            "SELECT (SELECT count(*) FROM deliveries), "
+            "(SELECT count(*) FROM steps WHERE name = 'record' AND result IS NOT NULL)"
+        )
+        self.told.append((len(self.records), *counts))
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_nothing_is_believed_before_the_case_system_made_it_durable_for_many_at_once(
+    ledger: Ledger, sql: Callable[[str], list[tuple[Any, ...]]], workers: int
+) -> None:
+    many = [message(n, thread=f"e{n}", sent_at=START + timedelta(hours=n)) for n in range(60)]
+    case_system = _Flushing(sql, refuse=["e7"])
+    report = sync(FakeChannel(many), case_system, ledger=ledger, start="all", workers=workers)
+    assert (len(report.delivered), len(report.refused)) == (59, 1)
+    assert [kept for _, kept, _ in case_system.told] == [0, 25, 50]
+    for (made, _, _), (_, _, believed) in pairwise([(0, 0, 0), *case_system.told]):
+        assert believed <= made
+    assert case_system.told[-1][0] == 59
+    assert sync(FakeChannel(many), case_system, ledger=ledger, start="all").delivered == []
+
+
+def test_what_was_delivered_before_a_crash_and_not_kept_is_looked_up_and_not_doubled(
+    ledger: Ledger, sql: Callable[[str], list[tuple[Any, ...]]]
+) -> None:
+    case_system = _Flushing(sql, crash_at=12)
+    with pytest.raises(Crash):
+        sync(FakeChannel(MANY), case_system, ledger=ledger, start="all")
+    assert case_system.told == []
+    case_system.crash_at = None
+    assert len(sync(FakeChannel(MANY), case_system, ledger=ledger, start="all").delivered) == len(MANY)
+    assert len(case_system.records) == len(MANY)
 
 
 # ---- two runs

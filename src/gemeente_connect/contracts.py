@@ -205,6 +205,17 @@ class Prompt(Protocol):
     key and making it twice makes it once. Case systems that do not say so are given five minutes."""
 
 
+@runtime_checkable
+class Flushes(Protocol):
+    """A case system that makes what it was given survive a power cut when it is told to, for many conversations.
+
+    Others have done so when `deliver` returns.
+    """
+
+    def flush(self) -> None:
+        """Let all that was delivered survive a power cut. Receipts are kept after it."""
+
+
 class Finding(Model):
     """One thing that was checked, in a sentence without personal data."""
 

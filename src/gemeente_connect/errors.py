@@ -42,12 +42,14 @@ class AuthError(RemoteError):
 class TemporaryError(RemoteError):
     """The other side cannot do it now, or its answer was unclear.
 
-    `retry_after` is the number of seconds the other side asks to wait; None: it did not say.
+    `retry_after` is the number of seconds the other side asks to wait; None: it did not say. `nothing_done`: it is
+    certain that the request was not carried out, so that it may be repeated without looking first.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, nothing_done: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.nothing_done = nothing_done
 
 
 class RejectedError(RemoteError):

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
@@ -74,9 +75,10 @@ def say_json(document: Mapping[str, object]) -> None:
 
 
 def warn(text: str) -> None:
-    """Write a line to stderr."""
-    sys.stderr.write(f"{safe(text)}\n")
-    sys.stderr.flush()
+    """Write a line to stderr. Where that cannot be written the exit code still tells."""
+    with suppress(OSError):
+        sys.stderr.write(f"{safe(text)}\n")
+        sys.stderr.flush()
 
 
 def safe(text: str) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 from pydantic import TypeAdapter, ValidationError
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from gemeente_connect.errors import AuthError, ConfigError, GemeenteConnectError, RejectedError, TemporaryError
 from gemeente_connect.http.urls import shown
@@ -25,7 +25,8 @@ _adapter = cache(TypeAdapter)
 FIRST_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
 _CREDENTIALS: Final = frozenset({401, 403, 407})
-_LATER: Final = frozenset({408, 425, 429})
+_TOO_MANY: Final = 429
+_LATER: Final = frozenset({408, 425, _TOO_MANY})
 _LONGEST_RETRY_AFTER: Final = 24 * 60 * 60.0
 _BROKEN_OFF: Final = (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError, HTTPError)
 FAILURES: Final = (requests.RequestException, HTTPError, OSError, ValueError)
@@ -85,14 +86,14 @@ def failure(what: str, error: Exception) -> GemeenteConnectError:
     """Say in our words that there was no whole answer."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(error, requests.Timeout) or isinstance(reason, ReadTimeoutError):
-        return TemporaryError(f"{what}: no answer in time")
+        return TemporaryError(f"{what}: no answer in time", nothing_done=isinstance(error, requests.ConnectTimeout))
     if isinstance(error, requests.exceptions.SSLError):
         hint = "is its certificate valid? REQUESTS_CA_BUNDLE names the file of an authority of your own"
         return TemporaryError(f"{what}: no secure connection; {hint}")
     if isinstance(error, requests.exceptions.ProxyError):
         return TemporaryError(f"{what}: the proxy does not let it through; look at HTTPS_PROXY and NO_PROXY")
     if isinstance(error, requests.ConnectionError):
-        return TemporaryError(f"{what}: the connection failed")
+        return TemporaryError(f"{what}: the connection failed", nothing_done=isinstance(reason, NewConnectionError))
     if isinstance(error, _BROKEN_OFF):
         return TemporaryError(f"{what}: the answer broke off")
     hint = "check the base URL, the headers, and the settings for proxies and certificates"
@@ -106,7 +107,8 @@ def refusal(response: requests.Response, body: bytes, *, credentials: bool = Tru
     if status in _CREDENTIALS and credentials:
         return AuthError(f"{what}; renew the credentials, or have them allowed to do this")
     if status in _LATER or status >= _FIRST_SERVER_ERROR:
-        return TemporaryError(what, retry_after=seconds(response.headers.get("Retry-After", "")))
+        wait = seconds(response.headers.get("Retry-After", ""))
+        return TemporaryError(what, retry_after=wait, nothing_done=status == _TOO_MANY)
     problems = tuple(_problems(body))
     named = ", ".join(f"{name} ({code})" if name else code for name, code in problems)
     return StatusError(f"{what}: {named}" if named else what, status=status, problems=problems)

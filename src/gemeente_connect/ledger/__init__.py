@@ -6,13 +6,15 @@ themselves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, tzinfo
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gemeente_connect.contracts import Cursor, Page, Receipt
 from gemeente_connect.conversations import QUIET_GAP
+from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.ledger.database import Database, Where
 from gemeente_connect.ledger.fetching import NEVER, Fetching, Wanted
 from gemeente_connect.ledger.leases import LeaseLostError, Leases
@@ -126,6 +128,16 @@ class Ledger:
 
     # -- delivering
 
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Keep what is offered for this run until the block ends. Raises ConfigError for a file of another machine."""
+        with self._leases.held():
+            try:
+                yield
+            finally:
+                with suppress(GemeenteConnectError):  # what was done and is not kept is looked up
+                    self._intents.flush()
+
     def count_due(
         self,
         account: str,
@@ -147,21 +159,33 @@ class Ledger:
     ) -> Generator[Offer]:
         """Yield the conversations of an account that have something new for a case system, oldest first.
 
-        No other run is offered one of them before it is settled or refused here, or this iterator is closed. `shard`:
+        No other run is offered one of them before it is settled or refused here, or this iterator ends; within
+        `working`, before that ends. `shard`:
         which part of all conversations, and in how many parts they are divided.
         """
         return self._offering.due(Selection(account, case_system, start, skip, shard))
 
     def steps(self, offer: Offer, case_system: str, lands_within: timedelta = LANDS_WITHIN) -> LedgerSteps:
         """Give the steps of an offered conversation."""
-        if self._intents.waits(offer.number):  # something that was done for it before
+        if self._intents.has_left(offer.number):  # something that was done for it before
             self._intents.flush()
         of = self._names.account(case_system), offer.number
-        return LedgerSteps(self._db, self._intents, of, lease=self._leases.number, lands_within=lands_within)
+        return LedgerSteps(self._db, self._intents, self._leases, of, lands_within)
 
     def settle(self, offer: Offer, case_system: str, receipt: Receipt, offer_again: timedelta = OFFER_AGAIN) -> None:
         """Keep the receipt of a delivery. One that no resident finds yet is due again after `offer_again`."""
-        self._offering.settle(offer, case_system, receipt, offer_again)
+        self.settle_all([(offer, receipt)], case_system, offer_again)
+
+    def settle_all(
+        self,
+        done: Sequence[tuple[Offer, Receipt]],
+        case_system: str,
+        offer_again: timedelta = OFFER_AGAIN,
+        *,
+        flush: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Keep the receipts of several deliveries in one transaction, after `flush` made them durable there."""
+        self._offering.settle(done, case_system, offer_again, flush)
 
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""

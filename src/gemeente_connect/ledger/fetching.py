@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gemeente_connect.ledger.database import Database
 from gemeente_connect.ledger.names import Names, now
 from gemeente_connect.ledger.placing import shown_anew
-from gemeente_connect.ledger.refusals import FAR, Refusals, wait
+from gemeente_connect.ledger.refusals import Refusals, wait
 from gemeente_connect.models import Attachment
 
 _AT_ONCE = 100
@@ -47,9 +47,9 @@ class Fetching:
             "SELECT a.message, a.number, a.name, a.source, a.media_type, a.size "
             "FROM attachments a JOIN messages m ON m.seq = a.message "
             "WHERE a.account = ? AND a.source IS NOT NULL AND a.sha256 IS NULL "
-            "AND (a.not_before <= ? OR (a.not_before > ? AND a.not_before < ?)) "
+            "AND (a.not_before <= ? OR (a.tried_at > ? AND a.not_before < ?)) "  # the clock was put back
             "AND m.deleted_at IS NULL AND (a.message, a.number) > (?, ?) ORDER BY a.message, a.number LIMIT ?",
-            (number, time, time + FAR, NEVER, *last, _AT_ONCE),
+            (number, time, time, NEVER, *last, _AT_ONCE),
         ):
             last = rows[-1][:2]
             for message, place, name, source, media_type, size in rows:
@@ -70,14 +70,15 @@ class Fetching:
 
     def failed(self, account: str, wanted: Wanted, reason: str) -> bool:
         """Keep that it could not be fetched, and when to try again. True: it failed for the first time."""
+        time = now()
         with self._db.transaction():
             self._names.hold([self._names.account(account)])
             attempts = self._db.number(
-                "UPDATE attachments SET missing = 'failed', attempts = attempts + 1 WHERE message = ? AND number = ? "
-                "RETURNING attempts",
-                (wanted.message, wanted.number),
+                "UPDATE attachments SET missing = 'failed', attempts = attempts + 1, tried_at = ? "
+                "WHERE message = ? AND number = ? RETURNING attempts",
+                (time, wanted.message, wanted.number),
             )
-            self.try_again(wanted.key, not_before=now() + wait(attempts))
+            self.try_again(wanted.key, not_before=time + wait(attempts))
             if attempts == 1:
                 shown_anew(self._db, wanted.message)
             return self._refusals.add("attachment", account, wanted.key, reason, name=wanted.attachment.name)

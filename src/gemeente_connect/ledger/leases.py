@@ -39,7 +39,7 @@ class Leases:
         self._number: int | None = None
         self._holders = 0
         self._mutex = threading.Lock()
-        database.when_begun = self._refuse_if_lost
+        database.when_begun = self.refuse_if_lost
 
     @property
     def number(self) -> int:
@@ -116,7 +116,8 @@ class Leases:
             )
             raise ConfigError(message)
 
-    def _refuse_if_lost(self) -> None:
+    def refuse_if_lost(self) -> None:
+        """Raise LeaseLostError when the lease that is held was taken away."""
         if self._number is None:
             return
         if not self._db.one(f"SELECT 1 FROM leases WHERE seq = ?{self._db.for_update}", (self._number,)):  # noqa: S608 - ours

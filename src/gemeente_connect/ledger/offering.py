@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gemeente_connect.contracts import Findable, Receipt
-from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.leases import Leases
 from gemeente_connect.ledger.loading import Claimed, Loading
 from gemeente_connect.ledger.names import Names, micros
-from gemeente_connect.ledger.refusals import FAR, Refusals
+from gemeente_connect.ledger.refusals import Refusals
 from gemeente_connect.ledger.together import Together
 from gemeente_connect.models import Conversation
 from gemeente_connect.skipping import Skipped
@@ -36,9 +34,10 @@ _DUE = """
     LEFT JOIN deliveries d ON d.conversation = c.seq AND d.case_system = :case_system
     LEFT JOIN refusals r ON r.kind = 'conversation' AND r.account = :case_system AND r.key = c.id
     WHERE c.account = :account
-      AND (d.conversation IS NULL OR d.revision < c.revision OR d.next_offer <= :now OR d.next_offer > :far)
+      AND (d.conversation IS NULL OR d.revision < c.revision OR d.next_offer <= :now
+        OR (d.next_offer IS NOT NULL AND d.offered_at > :now))
       AND (r.seq IS NULL OR r.revision < c.revision
-        OR (r.dropped = 0 AND (r.not_before <= :now OR r.not_before > :far)))
+        OR (r.dropped = 0 AND (r.not_before <= :now OR r.last_at > :now)))
       AND c.seq % :shards = :shard
 """
 _UNCLAIMED = (
@@ -50,6 +49,13 @@ _CLAIM = (
     "ON CONFLICT (conversation, case_system) DO NOTHING"
 )
 _CLAIMED = "SELECT conversation FROM claims WHERE case_system = ? AND lease = ? AND conversation IN ({})"
+_RECEIVE = (
+    "INSERT INTO deliveries (conversation, case_system, revision, receipt, findable, next_offer, offered_at) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (conversation, case_system) DO UPDATE SET revision = excluded.revision, "
+    "receipt = excluded.receipt, findable = excluded.findable, next_offer = excluded.next_offer, "
+    "offered_at = excluded.offered_at"
+)
 _LET_GO = "DELETE FROM claims WHERE conversation = ? AND case_system = ?"
 _IN_TIME = "(c.first_at >= :start OR d.conversation IS NOT NULL)"  # what was delivered once is kept up to date
 _NEXT = "SELECT c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt"
@@ -107,7 +113,7 @@ class Offering:
         due, values = self._due(selection)
         if not self._db.one(f"SELECT 1 {due} AND {_IN_TIME} LIMIT 1", values):
             return  # a run that has nothing to do writes nothing
-        with self._leases.held(), self._caught_up():
+        with self._leases.held():
             case_system = values["case_system"] = self._names.account(selection.case_system)
             values["lease"] = self._leases.number
             while True:
@@ -120,42 +126,30 @@ class Offering:
                 yield from offers
                 values["first_at"], values["seq"] = rows[-1][:2]
 
-    @contextmanager
-    def _caught_up(self) -> Iterator[None]:
-        """Commit in the end what was left for later. Where that fails, it is looked up."""
-        try:
-            yield
-        finally:
-            with suppress(GemeenteConnectError):
-                self._intents.flush()
+    def settle(
+        self, done: Sequence[tuple[Offer, Receipt]], case_system: str, offer_again: timedelta, flush: Callable[[], None]
+    ) -> None:
+        """Keep the receipts of deliveries. What no resident finds yet is offered again after that time.
 
-    def settle(self, offer: Offer, case_system: str, receipt: Receipt, offer_again: timedelta) -> None:
-        """Keep the receipt of a delivery. One that no resident finds yet is offered again after that time."""
-        again = receipt.findable in _MAY_CHANGE
+        `flush` is called before anything is kept, and after it is known what is.
+        """
+        left = self._intents.left()
+        flush()
         number = self._names.account(case_system)
         with self._db.transaction():
-            self._intents.catch_up()
-            self._db.write(
-                "INSERT INTO deliveries (conversation, case_system, revision, receipt, findable, next_offer) "
-                "VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (conversation, case_system) DO UPDATE SET revision = excluded.revision, "
-                "receipt = excluded.receipt, findable = excluded.findable, next_offer = excluded.next_offer",
-                (
-                    offer.number,
-                    number,
-                    offer.revision,
-                    receipt.model_dump_json(),
-                    receipt.findable,
-                    micros(receipt.checked_at + offer_again) if again else None,
-                ),
-            )
-            self._refusals.settle("conversation", case_system, offer.conversation.id)
-            self._db.write(_LET_GO, (offer.number, number))
+            for each in left:
+                self._db.write(each.statement, each.values)
+            for offer, receipt in done:
+                at = micros(receipt.checked_at)
+                again = micros(receipt.checked_at + offer_again) if receipt.findable in _MAY_CHANGE else None
+                written = receipt.model_dump_json()
+                self._db.write(_RECEIVE, (offer.number, number, offer.revision, written, receipt.findable, again, at))
+                self._refusals.settle("conversation", case_system, offer.conversation.id)
+                self._db.write(_LET_GO, (offer.number, number))
 
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""
         with self._db.transaction():
-            self._intents.catch_up()
             self._db.write(_LET_GO, (offer.number, self._names.account(case_system)))
             return self._refusals.add(
                 "conversation", case_system, offer.conversation.id, reason, revision=offer.revision
@@ -172,7 +166,6 @@ class Offering:
             "account": account,
             "case_system": known(selection.case_system),
             "now": time,
-            "far": time + FAR,
             "shard": selection.shard[0],
             "shards": selection.shard[1],
             "start": micros(selection.start) if selection.start else _EVER,

@@ -15,8 +15,6 @@ RefusalKind = Literal["conversation", "unreadable", "change", "attachment"]
 
 _FIRST_WAIT = 15 * 60 * 1_000_000  # a quarter of an hour, in microseconds
 _LONGEST_WAIT = 24 * 60 * 60 * 1_000_000
-FAR = 2 * _LONGEST_WAIT
-"""No wait is as long, in microseconds: a time that is further away was set before the clock was put back."""
 
 _COLUMNS = "r.seq, r.kind, a.name, r.key, r.reason, r.name, r.attempts, r.first_at, r.last_at, r.not_before, r.dropped"
 

@@ -154,6 +154,8 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX claims_by_lease ON claims (lease);
     ALTER TABLE steps ADD COLUMN lease INTEGER;  -- of the run that began it
+    ALTER TABLE deliveries ADD COLUMN offered_at BIGINT NOT NULL DEFAULT 0;
+    ALTER TABLE attachments ADD COLUMN tried_at BIGINT NOT NULL DEFAULT 0;
     DROP INDEX messages_by_time;                 -- messages of a time are found through their conversation
     """,
     """

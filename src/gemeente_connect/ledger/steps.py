@@ -12,6 +12,7 @@ from functools import cached_property
 from gemeente_connect.contracts import Refs
 from gemeente_connect.errors import AuthError, ConfigError, RejectedError, TemporaryError
 from gemeente_connect.ledger.database import Database, Row
+from gemeente_connect.ledger.leases import Leases
 from gemeente_connect.ledger.together import Together
 
 LANDS_WITHIN = timedelta(minutes=5)
@@ -27,6 +28,7 @@ _STEP = f"SELECT begun_at, result FROM steps WHERE {_THIS}"  # noqa: S608 - as t
 _STEPS = "SELECT name, begun_at, result FROM steps WHERE case_system = ? AND conversation = ?"
 _FINISH = f"UPDATE steps SET result = ? WHERE {_THIS}"  # noqa: S608
 _FORGET = f"DELETE FROM steps WHERE {_THIS}"  # noqa: S608
+_DOUBT = f"UPDATE steps SET result = NULL WHERE {_THIS}"  # noqa: S608
 _BEGIN_AGAIN = f"UPDATE steps SET begun_at = ? WHERE {_THIS}"  # noqa: S608
 _INTEND = (
     "INSERT INTO steps (case_system, conversation, name, begun_at, lease) VALUES (?, ?, ?, ?, ?) "
@@ -55,17 +57,17 @@ class InDoubtError(TemporaryError):
 class LedgerSteps:
     """The steps of one conversation at one case system.
 
-    What was done is committed with the next intent, or with the receipt: where a crash comes first, it is looked up.
+    What was done is committed with the receipt: where a crash comes first, it is looked up.
     """
 
     def __init__(
-        self, database: Database, intents: Together, of: tuple[int, int], *, lease: int, lands_within: timedelta
+        self, database: Database, intents: Together, leases: Leases, of: tuple[int, int], lands_within: timedelta
     ) -> None:
-        """`of`: the numbers of case system and conversation; `lease`: of the run that takes the steps, 0: of none."""
+        """`of`: the numbers of case system and conversation."""
         self._db = database
         self._intents = intents
         self._case_system, self._conversation = of
-        self._lease = lease
+        self._leases = leases
         self._lands_within = round(lands_within.total_seconds() * 1_000_000)
 
     @cached_property
@@ -90,15 +92,20 @@ class LedgerSteps:
 
     def keep(self, name: str, value: str, put: Callable[[], None]) -> None:
         """Call `put` when `value` differs from what was last kept under this name."""
-        if self.kept(name) == value:
+        before = self.kept(name)
+        if before == value:
             return
+        key = self._case_system, self._conversation, _KEPT + name
+        if before is not None:  # if this breaks off, nobody knows which of the two stands there
+            self._intents.write(_DOUBT, key, durable=self._lands_within > 0)
+        self._leases.refuse_if_lost()
         put()
         now = self._db.now()
-        self._intents.later(_KEEP, (self._case_system, self._conversation, _KEPT + name, now, value))
+        self._intents.later(self._conversation, _KEEP, (*key, now, value))
         self._known[_KEPT + name] = now, value
 
     def kept(self, name: str) -> str | None:
-        """Give what was last kept under this name; None: nothing was."""
+        """Give what was last kept under this name; None: nothing was, or putting something else there broke off."""
         value: str | None = self._known.get(_KEPT + name, (0, None))[1]
         return value
 
@@ -120,24 +127,33 @@ class LedgerSteps:
             if found is not None:
                 return self._finish(key, found)
             self._wait_until_it_cannot_land(key, begun_at)
-        intent = (*key, self._db.now(), self._lease, begun_at)
+        intent = (*key, self._db.now(), self._leases.number, begun_at)
         durable = self._lands_within > 0  # else making it again after a power cut makes the same
         if not self._intents.write(_INTEND, intent, durable=durable):  # another did, meanwhile
             return self._once(key, self._db.one(_STEP, key), make, find)
+        if key[1] != _SHARED:
+            self._known[key[2]] = intent[3], None
         try:
             made = make()
         except _CLEAR:
-            self._intents.later(_FORGET, key)
-            self._known.pop(key[2], None)
+            self._forget(key)
             raise
-        except BaseException:
-            self.__dict__.pop("_known", None)  # it is in doubt
+        except TemporaryError as error:
+            if error.nothing_done:
+                self._forget(key)
             raise
         return self._finish(key, made)
 
+    def _forget(self, key: Key) -> None:
+        """Take back an intent: the other side said that it made nothing."""
+        self._intents.later(key[1], _FORGET, key)
+        self._intents.flush()
+        if key[1] != _SHARED:
+            self._known.pop(key[2], None)
+
     def _finish(self, key: Key, refs: Refs) -> Refs:
         result = json.dumps(dict(refs))
-        self._intents.later(_FINISH, (result, *key))
+        self._intents.later(key[1], _FINISH, (result, *key))
         if key[1] == _SHARED:
             self._intents.flush()  # others may be waiting for it
         else:
@@ -157,5 +173,5 @@ class LedgerSteps:
     def _wait_for_its_maker(self, key: Key) -> None:
         """Give another run that is making this right now the time to finish."""
         until = time.monotonic() + _PATIENCE
-        while self._db.one(_BEING_MADE, (*key, self._lease)) and time.monotonic() < until:
+        while self._db.one(_BEING_MADE, (*key, self._leases.number)) and time.monotonic() < until:
             time.sleep(0.05)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gemeente_connect.ledger.database import Database, Values
 
@@ -19,13 +20,19 @@ class _Write:
     error: BaseException | None = None
 
 
+class _Later(NamedTuple):
+    conversation: int
+    statement: str
+    values: Sequence[object]
+
+
 class Together:
     """Commits what threads ask for while an earlier commit is under way, all at once after it."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
         self._asked: list[_Write] = []
-        self._later: list[tuple[str, Sequence[object]]] = []
+        self._later: list[_Later] = []
         self._asking = threading.Lock()
         self._committing = threading.Lock()
 
@@ -41,34 +48,33 @@ class Together:
             raise mine.error
         return mine.changed
 
-    def later(self, statement: str, values: Sequence[object]) -> None:
-        """Run a statement with what is committed next. A crash before that forgets it."""
+    def later(self, conversation: int, statement: str, values: Sequence[object]) -> None:
+        """Leave a statement about a conversation for when a receipt is kept. A crash before that forgets it."""
         with self._asking:
-            self._later.append((statement, values))
+            self._later.append(_Later(conversation, statement, values))
 
-    def waits(self, value: object) -> bool:
-        """Tell whether something with this value among its values is left for later."""
-        return any(value in values for _, values in self._later)
+    def has_left(self, conversation: int) -> bool:
+        """Tell whether something about a conversation is left for later."""
+        return any(each.conversation == conversation for each in self._later)
 
-    def catch_up(self) -> None:
-        """Run what was left for later, within the transaction that the caller has begun."""
+    def left(self) -> list[_Later]:
+        """Take out what was left for later: whoever does has to commit it."""
         with self._asking:
             taken, self._later = self._later, []
-        for statement, values in taken:
-            self._db.write(statement, values)
+        return taken
 
     def flush(self) -> None:
         """Commit what was left for later, if anything was."""
         if self._later:
             with self._db.transaction():
-                self.catch_up()
+                for each in self.left():
+                    self._db.write(each.statement, each.values)
 
     def _commit(self) -> None:
         with self._asking:
             taken, self._asked = self._asked, []
         try:
             with self._db.transaction(durable=any(each.durable for each in taken)):
-                self.catch_up()
                 for each in taken:
                     each.changed = self._db.write(each.statement, each.values)
         except BaseException as error:  # noqa: BLE001 - each thread that asked is told

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from gemeente_connect.contracts import Channel, Cursor, Files, Page
 from gemeente_connect.conversations import QUIET_GAP
-from gemeente_connect.errors import AuthError, ConfigError, RemoteError, StorageError
-from gemeente_connect.ledger import Ledger
+from gemeente_connect.errors import AuthError, ConfigError, RemoteError, StorageError, TemporaryError
+from gemeente_connect.ledger import Ledger, Wanted
 from gemeente_connect.models import Change, Deleted, Edited, IdentityChanged
 from gemeente_connect.skipping import Skipped
 from gemeente_connect.syncing.report import Report, Watch, bug, guarded, unwatched
@@ -17,6 +18,7 @@ from gemeente_connect.syncing.report import Report, Watch, bug, guarded, unwatch
 if TYPE_CHECKING:
     from gemeente_connect.files import Kept  # not loaded by a run that keeps no attachments
 
+_ENOUGH = 3  # attachments in a row that the other side cannot give: it is down, and is asked for no more
 ATTACHMENT_LIMIT = 100 * 1024 * 1024
 """Bytes. Larger attachments are refused."""
 
@@ -41,12 +43,14 @@ def collect(
     """Read what is new in a channel into the ledger, page by page, and fetch its attachments.
 
     `files` keeps the attachments; None: they are not fetched. `skip` lists threads, by id or by the name people know
-    them by, of which nothing is kept. Raises what the channel raises; what was stored before stays stored.
+    them by, of which nothing is kept. Where several attachments in a row cannot be had, the text is still read, and the
+    reason stands in `report.errors`. Raises what the channel raises; what was stored before stays stored.
     """
     report = report if report is not None else Report()
     skipped = Skipped(skip)
-    if files is not None:
-        _fetch(channel, ledger, files, report)  # what is left from earlier runs
+    fetching = _Fetching(channel, ledger, files, report) if files is not None else None
+    if fetching:
+        fetching.run()  # what is left from earlier runs
     since = ledger.cursor(channel.account)
     for page in _pages(channel, since):
         kept = _without(page, skipped, report)
@@ -56,8 +60,8 @@ def collect(
         report.known += stored.known
         report.changed += stored.changed
         report.refused |= stored.refused
-        if files is not None and (kept.messages or kept.changes):
-            _fetch(channel, ledger, files, report)
+        if fetching and (kept.messages or kept.changes):
+            fetching.run()
         watch("collect", report.new + report.known + report.changed, None)
     return report
 
@@ -90,16 +94,37 @@ def _concerns(change: Change, threads: Skipped, messages: set[str]) -> bool:
     return change.target in messages  # of other messages nobody knows the thread
 
 
-def _fetch(channel: Channel, ledger: Ledger, files: Keeps, report: Report) -> None:
-    """Fetch attachments one by one. One that fails stops neither its text nor the others."""
-    for wanted in ledger.wanted(channel.account):
+@dataclass
+class _Fetching:
+    """Fetches attachments one by one. One that fails stops neither its text nor the others."""
+
+    channel: Channel
+    ledger: Ledger
+    files: Keeps
+    report: Report
+    _in_a_row: int = 0
+
+    def run(self) -> None:
+        """Fetch what is wanted now, until the other side cannot give several in a row: it is down, or refuses us."""
+        for wanted in self.ledger.wanted(self.channel.account):
+            if self._in_a_row >= _ENOUGH:
+                return
+            error = self._one(wanted)
+            self._in_a_row = self._in_a_row + 1 if isinstance(error, AuthError | TemporaryError) else 0
+            if self._in_a_row == _ENOUGH and isinstance(error, RemoteError):
+                self.report.errors.append(error)
+
+    def _one(self, wanted: Wanted) -> Exception | None:
+        """Fetch one, and give what went wrong."""
+        account = self.channel.account
         try:
-            kept = files.keep(channel.download(wanted.attachment), limit=ATTACHMENT_LIMIT)
-        except (AuthError, ConfigError, StorageError):
+            kept = self.files.keep(self.channel.download(wanted.attachment), limit=ATTACHMENT_LIMIT)
+        except (ConfigError, StorageError):
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
-            reason = str(error) if isinstance(error, RemoteError) else bug(channel.account, error)
-            if ledger.fetch_failed(channel.account, wanted, reason):
-                report.refused[wanted.key] = reason
-        else:
-            ledger.fetched(channel.account, wanted, sha256=kept.sha256, size=kept.size, media_type=kept.media_type)
+            reason = str(error) if isinstance(error, RemoteError) else bug(account, error)
+            if self.ledger.fetch_failed(account, wanted, reason):
+                self.report.refused[wanted.key] = reason
+            return error
+        self.ledger.fetched(account, wanted, sha256=kept.sha256, size=kept.size, media_type=kept.media_type)
+        return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO, Literal
 
-from gemeente_connect.contracts import CaseSystem, Files, Prompt
+from gemeente_connect.contracts import CaseSystem, Files, Flushes, Prompt, Receipt
 from gemeente_connect.errors import (
     AuthError,
     ConfigError,
@@ -26,6 +26,7 @@ Start = date | Literal["all"]
 """The day from which conversations are delivered, judged by their first message, in Dutch time; or `"all"`, said aloud,
 so that a first run never publishes years of old chats by accident."""
 
+_TOGETHER = 25  # receipts that are kept together, where the case system is told when to make things durable
 _ENOUGH = 3  # conversations in a row that the other side cannot take now: it is down, and the run ends
 _ZONE = "Europe/Amsterdam"
 
@@ -73,7 +74,7 @@ def deliver(
         except GemeenteConnectError as error:
             report.errors.append(error)
             return report
-        with closing(ledger.due(*chosen)) as offers:
+        with ledger.working(), closing(ledger.due(*chosen)) as offers:
             _Delivering(case_system, ledger, files or _NoFiles(), offers, due, offer_again, watch, report).run(workers)
     return report
 
@@ -92,14 +93,18 @@ class _Delivering:
     report: Report
     _done: int = 0
     _in_a_row: int = 0
+    _failed: bool = False
     _crashed: BaseException | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
     _taking: threading.Lock = field(default_factory=threading.Lock)
     _telling: threading.Lock = field(default_factory=threading.Lock)
+    _keeping: threading.Lock = field(default_factory=threading.Lock)
+    _unkept: list[tuple[Offer, Receipt]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         system = self.case_system
         self._lands_within = system.lands_within if isinstance(system, Prompt) else LANDS_WITHIN
+        self._flush, self._together = (system.flush, _TOGETHER) if isinstance(system, Flushes) else (lambda: None, 1)
 
     def run(self, workers: int) -> None:
         """Deliver with as many threads, this one being the first. Raises what a worker did not expect."""
@@ -112,6 +117,10 @@ class _Delivering:
             self._stopped.set()
             for each in others:
                 each.join()
+        if self._crashed and not isinstance(self._crashed, KeyboardInterrupt):
+            raise self._crashed
+        with self._keeping:
+            self._keep()
         if self._crashed:
             raise self._crashed
 
@@ -134,8 +143,9 @@ class _Delivering:
             self._done += 1
             self._in_a_row = self._in_a_row + 1 if isinstance(error, TemporaryError) else 0
             if error and (self._in_a_row >= _ENOUGH or not isinstance(error, TemporaryError)):
-                if not self._stopped.is_set():
+                if not self._failed:
                     self.report.errors.append(error)
+                self._failed = True
                 self._stopped.set()
             self.watch("deliver", self._done, self.due)
 
@@ -155,9 +165,18 @@ class _Delivering:
             if self.ledger.refuse(offer, account, reason):
                 self.report.refused[key] = reason
         else:
-            self.ledger.settle(offer, account, receipt, self.offer_again)
-            self.report.delivered.append(Delivery(key, offer.before is not None, receipt))
+            with self._keeping:
+                self._unkept.append((offer, receipt))
+                if len(self._unkept) >= self._together:
+                    self._keep()
         return None
+
+    def _keep(self) -> None:
+        """Keep the receipts of what was delivered since the last time."""
+        unkept, self._unkept = self._unkept, []
+        if unkept or self._together > 1:  # also where something was begun and refused
+            self.ledger.settle_all(unkept, self.case_system.account, self.offer_again, flush=self._flush)
+            self.report.delivered += [Delivery(o.conversation.id, o.before is not None, r) for o, r in unkept]
 
 
 def moment_of(start: Start) -> datetime | None:

@@ -21,25 +21,28 @@ pytest finds the tests in these classes and gives them the fixtures; nothing her
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
-from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Self, TypeVar
+from typing import Any, BinaryIO, Self
 
-from gemeente_connect.contracts import CaseSystem, Channel, Cursor, Page, Receipt, Refs, Steps
+from gemeente_connect.contracts import CaseSystem, Channel, Cursor, Page, Receipt
+from gemeente_connect.conversations import conversation_id
 from gemeente_connect.errors import GemeenteConnectError
+from gemeente_connect.files import FileStore
 from gemeente_connect.ledger import Ledger, Offer
-from gemeente_connect.models import Attachment, Identity, Message
+from gemeente_connect.models import Attachment, Deleted, Edited, Identity, Message
 from gemeente_connect.privacy import mask
-from gemeente_connect.syncing import collect
+from gemeente_connect.syncing import Report, collect, sync
 from gemeente_connect.testing.builders import ACCOUNT, message, participant
-from gemeente_connect.testing.fakes import Crash
+from gemeente_connect.testing.deaths import survey, tell
+from gemeente_connect.testing.fakes import FakeChannel
 
 _CANARY = "kanarie-7f3a9c"
 _CHAT = (message(1), message(2, direction="out", text="Dank u wel."))
-T = TypeVar("T")
 
 
 class ChannelContract:
@@ -49,6 +52,10 @@ class ChannelContract:
     """Messages on a page. A page is kept in memory and stored in one transaction."""
     reads_back = False
     """True for a channel that on purpose reads a little of what it read before."""
+
+    def reopen(self, channel: Channel) -> Channel:
+        """Open the same source again, as the next process does. Needed where it keeps a database or files open."""
+        return channel
 
     def test_it_says_which_account_and_what_kind_of_channel_it_is(self, channel: Channel) -> None:
         assert isinstance(channel, Channel)
@@ -98,14 +105,27 @@ class ChannelContract:
                 stored = ledger.store(channel.account, channel.kind, page)
                 assert (stored.new, stored.changed) == (0, 0)
 
-    def test_an_interrupted_run_goes_on_where_it_was(self, channel: Channel, tmp_path: Path) -> None:
-        said = {m.id for page in channel.pages(None) for m in page.messages if m.direction is not None}
-        with Ledger(tmp_path / "contract.sqlite") as ledger:
-            for page in islice(channel.pages(None), 1):
-                ledger.store(channel.account, channel.kind, page)
-            collect(channel, ledger)
-            offers = ledger.due(channel.account, "contract", None)
-            assert said <= {m.id for offer in offers for m in offer.conversation.messages}
+    def test_nothing_is_lost_or_doubled_wherever_a_run_dies(
+        self, channel: Channel, tmp_path: Path, pytestconfig: Any
+    ) -> None:
+        numbers = itertools.count()
+
+        def run(folder: Path) -> Report:
+            with Ledger(folder / "ledger.sqlite") as ledger:
+                return collect(self.reopen(channel), ledger, files=FileStore(folder / "files"))
+
+        found = survey(channel.account, lambda: tmp_path / str(next(numbers)), run, self._collected(channel))
+        tell(pytestconfig, found)
+        assert not found.wounds, found
+
+    def _collected(self, channel: Channel) -> Callable[[Path], list[tuple[object, ...]]]:
+        def collected(folder: Path) -> list[tuple[object, ...]]:
+            with Ledger(folder / "ledger.sqlite") as ledger, closing(ledger.due(channel.account, "any", None)) as due:
+                said = [message for offer in due for message in offer.conversation.messages]
+                refused = [("refused", refusal.key, refusal.reason) for refusal in ledger.refusals()]
+            return [*((m.id, m.text, *(a.sha256 for a in m.attachments)) for m in said), *refused]
+
+        return collected
 
     def test_its_attachments_come_as_bytes(self, channel: Channel) -> None:
         offered = [a for page in channel.pages(None) for m in page.messages for a in m.attachments if a.source]
@@ -123,6 +143,14 @@ class CaseSystemContract:
     def count_records(self, case_system: CaseSystem) -> int:
         """Count the records of conversations that are there, by looking at the other side and not at the steps."""
         raise NotImplementedError
+
+    def read_record(self, case_system: CaseSystem, conversation: str) -> list[str]:
+        """Read what the record shows of a conversation, by that one's id. Optional: without, records are counted."""
+        return []
+
+    def reopen(self, case_system: CaseSystem) -> CaseSystem:
+        """Open the same system again, as the next process does. Needed where it keeps a database or files open."""
+        return case_system
 
     def test_it_has_an_identity(self, case_system: CaseSystem) -> None:
         assert isinstance(case_system, CaseSystem)
@@ -146,16 +174,22 @@ class CaseSystemContract:
             assert road.deliver().reference == first.reference
         assert self.count_records(case_system) == 1
 
-    def test_a_crash_after_any_request_doubles_and_loses_nothing(self, case_system: CaseSystem, tmp_path: Path) -> None:
-        with _Road(case_system, tmp_path) as road:
-            for number in range(1, 100):
-                road.say(message(1, id=f"question-{number}", thread=f"thread-{number}"))
-                offer = road.offers()[-1]
-                crashed = road.crash(offer, after=number)
-                assert road.deliver_one(offer).reference
-                assert self.count_records(case_system) == number
-                if not crashed:
-                    break
+    def test_nothing_is_lost_or_doubled_wherever_a_run_dies(
+        self, case_system: CaseSystem, tmp_path: Path, pytestconfig: Any
+    ) -> None:
+        numbers = itertools.count(1)
+
+        def world() -> _Days:
+            number = next(numbers)
+            return _Days(number, tmp_path / str(number), self.count_records(case_system))
+
+        def state(days: _Days) -> list[str]:
+            made = self.count_records(case_system) - days.before
+            return ["a record"] * made + self.read_record(case_system, days.conversation)
+
+        found = survey(case_system.account, world, lambda days: days.run(self.reopen(case_system)), state)
+        tell(pytestconfig, found)
+        assert not found.wounds, found
 
     def test_conversations_may_be_delivered_side_by_side(self, case_system: CaseSystem, tmp_path: Path) -> None:
         with _Road(case_system, tmp_path) as road:
@@ -220,40 +254,53 @@ class _Road:
         steps = self._ledger.steps(offer, self._case_system.account, lands_within=timedelta(0))
         return self._case_system.deliver(offer.conversation, steps, _NoFiles())
 
-    def crash(self, offer: Offer, *, after: int) -> bool:
-        """Deliver, but crash after so many requests were done. False: there were not so many."""
-        steps = _CrashingSteps(self._ledger.steps(offer, self._case_system.account), after)
-        try:
-            self._case_system.deliver(offer.conversation, steps, _NoFiles())
-        except Crash:
-            return True
-        return False
+
+class _Days:
+    """A conversation in a ledger of its own: said on one day, and the next day gone on, edited and in part deleted."""
+
+    def __init__(self, number: int, folder: Path, before: int) -> None:
+        self.before = before
+        """How many records there were without it."""
+        self._number = number
+        self._folder = folder
+
+    @property
+    def conversation(self) -> str:
+        """The id it was delivered under."""
+        return conversation_id(ACCOUNT, self._said(1).thread, self._said(1).id)
+
+    def run(self, case_system: CaseSystem) -> Report:
+        """Sync on both days; on a day that is done already, there is nothing to do."""
+        photo = Attachment(name="foto.png", source="foto")
+        channel = FakeChannel(
+            [self._said(1), self._said(2, kind="image", attachments=(photo,)), self._said(5, direction="out")],
+            contents={"foto": b"\x89PNG\r\n\x1a\n" + bytes(100)},
+        )
+        files = FileStore(self._folder / "files")
+        with Ledger(self._folder / "ledger.sqlite") as ledger:
+            report = sync(channel, _Prompt(case_system), ledger=ledger, start="all", files=files)
+            if report.errors or report.deferred:
+                return report
+            edited = self._said(1, text="Verbeterd")
+            deleted = self._said(5, direction="out", text="")
+            changes = Edited(message=edited, target=edited.id), Deleted(message=deleted, target=deleted.id)
+            later = self._said(3, direction="out", text="Dit kwam later binnen."), self._said(9, text="En nog iets.")
+            channel.add(Page(messages=later, changes=changes, cursor=Cursor("")))
+            return sync(channel, _Prompt(case_system), ledger=ledger, start="all", files=files)
+
+    def _said(self, number: int, **fields: Any) -> Message:
+        return message(number, id=f"{self._number}-{number}", thread=f"thread-{self._number}", **fields)
 
 
-class _CrashingSteps:
-    """Crashes after the request with a number was done, and before its result is kept."""
+class _Prompt:
+    """A case system of which no request takes effect late: here the other side has answered before anything dies."""
 
-    def __init__(self, steps: Steps, after: int) -> None:
-        self._steps = steps
-        self._left = after
+    lands_within = timedelta(0)
 
-    def once(
-        self, name: str, make: Callable[[], Refs], find: Callable[[], Refs | None], *, shared: bool = False
-    ) -> Refs:
-        return self._steps.once(name, lambda: self._crashing(make), find, shared=shared)
-
-    def keep(self, name: str, value: str, put: Callable[[], None]) -> None:
-        self._steps.keep(name, value, lambda: self._crashing(put))
-
-    def kept(self, name: str) -> str | None:
-        return self._steps.kept(name)
-
-    def _crashing(self, request: Callable[[], T]) -> T:
-        done = request()
-        self._left -= 1
-        if not self._left:
-            raise Crash
-        return done
+    def __init__(self, case_system: CaseSystem) -> None:
+        self.account = case_system.account
+        self.deliver = case_system.deliver
+        self.close = case_system.close
 
 
 class _NoFiles:

@@ -14,13 +14,12 @@ from gemeente_connect.contracts import Cursor, Files, Findable, Page, Plan, Rece
 from gemeente_connect.errors import RejectedError, TemporaryError
 from gemeente_connect.models import Attachment, Conversation, Message, Turn
 from gemeente_connect.testing.builders import ACCOUNT
+from gemeente_connect.testing.effects import Crash, about_to
+
+__all__ = ["ALWAYS", "Crash", "FakeCaseSystem", "FakeChannel", "Record"]
 
 ALWAYS = math.inf
 """For `FakeCaseSystem(down=ALWAYS)`: it takes nothing, however often it is asked."""
-
-
-class Crash(BaseException):
-    """Stands for a kill or a power cut: nothing that handles errors may handle it."""
 
 
 class FakeChannel:
@@ -175,6 +174,7 @@ class FakeCaseSystem:
     def _request(self, effect: Callable[[], None]) -> None:
         with self._lock:
             self.requests += 1
+            about_to("request", f"request {self.requests} to the fake")
             crashes = self.requests == self.crash_at
             if not crashes or self.after:
                 effect()

@@ -85,7 +85,7 @@ class Loket:
 
     def detach(self, conversation: str, done: Mapping[str, Refs], who: Identity | None) -> tuple[Identity, ...]:
         """Take a conversation away from a resident: they never find it again, whatever the register says."""
-        with self._store.writing() as connection:
+        with self._store.writing(durable=True) as connection:
             bsn = _finder(connection, conversation) if who is None else who.value if who.kind == "bsn" else None
             if bsn:
                 connection.execute("INSERT OR IGNORE INTO detached VALUES (?, ?)", (conversation, bsn))
@@ -103,6 +103,10 @@ class Loket:
         yield Finding(ok=True, text=f"{self._store.path} can be read: {records} records")
         text = f"the register holds {verified} verified addresses" if verified else _NO_REGISTER
         yield Finding(ok=bool(verified), text=text)
+
+    def flush(self) -> None:
+        """Let all that was delivered survive a power cut."""
+        self._store.flush()
 
     def close(self) -> None:
         """Close the file."""

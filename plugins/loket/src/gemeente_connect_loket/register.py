@@ -183,7 +183,7 @@ def import_register(store: Store, rows: Iterable[Row], *, before_verification_da
     rows = list(rows)
     names = {row.holder.bsn: row.name for row in rows}
     addresses = {row.holder for row in rows}
-    with store.writing() as connection:
+    with store.writing(durable=True) as connection:
         old_names = dict(connection.execute("SELECT bsn, name FROM resident"))
         old_addresses = set(_holders(connection))
         connection.execute("DELETE FROM address")

@@ -173,11 +173,20 @@ class Store:
             finally:
                 connection.execute("ROLLBACK")
 
+    def flush(self) -> None:
+        """Let all that was written survive a power cut: a commit that waits for the disk takes along those before."""
+        with self.writing(durable=True) as connection:
+            connection.execute("INSERT OR REPLACE INTO setting VALUES ('flushed', strftime('%s'))")
+
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give a transaction that is kept when the block ends well, and undone otherwise. Makes the file if need be."""
+    def writing(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """Give a transaction that is kept when the block ends well, and undone otherwise. Makes the file if need be.
+
+        What was kept survives the death of the process; with `durable`, or after `flush`, also a power cut.
+        """
         with self._writing, _clear_errors(self.path):
             connection = self._connection(make=True)
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -218,8 +227,6 @@ class Store:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         current = self._version(connection) == len(MIGRATIONS)
-        # FULL: the ledger believes that what was made here stays, so a commit must survive a power cut.
-        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         if current:
             return
