@@ -8,7 +8,6 @@ such a run still wants to write is refused: every transaction looks first whethe
 from __future__ import annotations
 
 import os
-import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -68,7 +67,7 @@ class Leases:
             self._db.write("DELETE FROM leases")
 
     def _take(self) -> None:
-        owner = f"{_place()} {os.getpid()} {secrets.token_hex(8)}"
+        owner = f"{_place()} {os.getpid()} {os.urandom(8).hex()}"
         with self._db.transaction():
             self._sweep()
             self._refuse_another_machine()
