@@ -625,7 +625,7 @@ assert loaded == {{"plugin", "settings"}}, loaded
 channel = connector.connect({{"path": {str(chats)!r}, "account": "+31591123456", "own_name": "Gemeente Voorbeeld"}})
 assert list(channel.pages({cursor!r})) == []
 loaded = {{name.removeprefix(ours) for name in sys.modules if name.startswith(ours)}}
-assert loaded == {{"plugin", "settings", "channel", "cursor", "sources"}}, loaded
+assert loaded == {{"plugin", "settings", "channel", "cursor", "decoding", "sources"}}, loaded
 assert "phonenumbers" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)

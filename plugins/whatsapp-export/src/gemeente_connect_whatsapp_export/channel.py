@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,9 @@ from gemeente_connect.contracts import Cursor, Finding, Page, Unreadable
 from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Attachment, Change, Message
 from gemeente_connect_whatsapp_export.cursor import Sketch, State, short
+from gemeente_connect_whatsapp_export.decoding import Unsafe
 from gemeente_connect_whatsapp_export.settings import ExportSettings
-from gemeente_connect_whatsapp_export.sources import Export, Source, Unsafe, download, find, readable, unreadable
+from gemeente_connect_whatsapp_export.sources import Export, Source, download, find, readable, unreadable
 
 if TYPE_CHECKING:  # loaded once there is something to read
     from gemeente_connect_whatsapp_export.contacts import Contacts
@@ -222,14 +225,15 @@ class _Batch:
         """Take out one page."""
         rows, self.rows = self.rows[:PAGE], self.rows[PAGE:]
         threads = {row["thread"] for row in (*rows, *(change["message"] for change in self.changes))}
-        page = Page(
-            messages=_MESSAGES.validate_python(rows),
-            changes=_CHANGES.validate_python(self.changes),
-            unreadable=tuple(self.unreadable),
-            readable=tuple(self.readable),
-            thread_names={thread: name for thread, name in self.names.items() if thread in threads},
-            cursor=self.state.cursor(),
-        )
+        with _without_collector():
+            page = Page(
+                messages=_MESSAGES.validate_python(rows, extra="ignore"),  # ours: there are none to look for
+                changes=_CHANGES.validate_python(self.changes),
+                unreadable=tuple(self.unreadable),
+                readable=tuple(self.readable),
+                thread_names={thread: name for thread, name in self.names.items() if thread in threads},
+                cursor=self.state.cursor(),
+            )
         self.changes, self.unreadable, self.readable, self._finished = [], [], [], False
         if not self.rows:
             self.names = {}
@@ -252,6 +256,21 @@ class _Batch:
         before = self.state.refused(source.name)
         if before and before != key:
             self.readable.append(f"file-{before}")
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let the garbage collector wait: going through the messages of a page while they are made finds nothing.
+
+    With several threads it may come back too early, or, between two lines here, stay as another one just set it.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 _MESSAGES = TypeAdapter(tuple[Message, ...])

@@ -16,8 +16,11 @@ MARK = "\u200e"
 
 Reading = Literal["dmy", "mdy", "ymd"]
 
-_DAY = r"(?:0?[1-9]|[12][0-9]|3[01])"
-_MONTH = r"(?:0?[1-9]|1[0-2])"
+# No two ways of these begin alike, so that a line, of which there are a million, is tried in one way only.
+_DAY = r"(?:[12][0-9]?|0[1-9]|3[01]?|[4-9])"
+_MONTH = r"(?:0[1-9]|1[0-2]?|[2-9])"
+_HOUR = r"(?:[01][0-9]?|2[0-3]?|[3-9])"
+_HOUR_OF_HALF_A_DAY = r"(?:0[0-9]?|1[0-2]?|[2-9])"
 _YEARS = {2: r"[0-9]{2}", 4: r"20[0-9]{2}"}
 
 _ANY = re.compile(
@@ -74,9 +77,9 @@ class Form:
         colon = re.escape(self.colon)
         rest = f"{colon}[0-5][0-9]" * (2 if self.seconds else 1)
         if self.half is None:
-            return f"(?:[01]?[0-9]|2[0-3]){rest}"
+            return f"{_HOUR}{rest}"
         half = re.sub("[ap]", "[AaPp]", re.escape(self.half.lower()), count=1).replace("m", "[Mm]")
-        return f"(?:0?[0-9]|1[0-2]){rest}{half}"
+        return f"{_HOUR_OF_HALF_A_DAY}{rest}{half}"
 
 
 def find_form(line: str) -> Form | None:

@@ -109,7 +109,7 @@ def _group(  # noqa: PLR0917 - as above
             "<\0",
             "in",
             Participant(
-                id=known or writer,
+                id=known or writer or name,
                 name=None if shown_number(writer) else writer,
                 identities=(Identity(kind="phone", value=known),) if known else (),
             ),

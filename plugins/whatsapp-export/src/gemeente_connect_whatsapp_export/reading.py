@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from hashlib import blake2b
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from gemeente_connect.models import Direction, Participant
+from gemeente_connect_whatsapp_export.decoding import Piece
 from gemeente_connect_whatsapp_export.headers import MARK, read_clock, read_date
 from gemeente_connect_whatsapp_export.sources import Media
 from gemeente_connect_whatsapp_export.survey import Survey
@@ -24,7 +25,9 @@ T = TypeVar("T")
 Row = dict[str, Any]
 """The fields of one Message."""
 REMEMBERED = 4096
-"""How many messages back an equal one, or the same minute, is remembered. Lines stand out of order by far less."""
+"""How many messages back, at least, an equal one or the same minute is remembered. Lines stand out of order by far
+less."""
+_EMPTY_HASH = blake2b(digest_size=16)  # copying it takes less time than making one
 
 
 class Who(NamedTuple):
@@ -59,43 +62,54 @@ class Reader:
     end: datetime | None
     media: Callable[[str], Media | None]
     """Finds the file of that name which came with the export. None: it did not."""
-    _days: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    _days: dict[str, tuple[str, date, timezone | None]] = field(default_factory=dict)
     _clocks: dict[str, str] = field(default_factory=dict)
     _seen: dict[str, int] = field(default_factory=dict)
     """By id, how many equal messages came after it."""
+    _seen_before: dict[str, int] = field(default_factory=dict)
+    """The same, of messages further back."""
     _places: dict[str, int] = field(default_factory=dict)
-    """By minute, how many messages stand in it."""
+    """By minute, the place of the latest message in it."""
+    _places_before: dict[str, int] = field(default_factory=dict)
     _last: tuple[str, int] = ("", 0)
     """The minute of the latest message, and its place in it."""
-    _ambiguous: tuple[str, str, int] = ("", "", 0)
+    _ambiguous: tuple[date | None, str, int] = (None, "", 0)
     """The day and clock of the latest message in an hour that comes twice, and which of the two it was."""
 
-    def parts(self, text: Iterable[str]) -> Iterator[Part]:
+    def parts(self, text: Iterable[Piece]) -> Iterator[Part]:
         """Yield the messages as rows, in the order of the file."""
         for written in self.survey.messages(text):
             yield self._part(written)
-            self._seen, self._places = _newest(self._seen), _newest(self._places)
-            self._clocks = _newest(self._clocks)
+            if len(self._seen) > REMEMBERED:
+                self._seen_before, self._seen = self._seen, {}
+            if len(self._places) > REMEMBERED:
+                self._places_before, self._places = self._places, {}
+            if len(self._clocks) > REMEMBERED:
+                self._clocks = {}
 
     def _part(self, written: list[str]) -> Part:  # noqa: C901, PLR0912, PLR0915 - a call a step would cost half as much again
         """Read messages. The one loop that has to be fast: what it needs is at hand under a short name."""
-        people, days, clocks, seen, places = self.people, self._days, self._clocks, self._seen, self._places
+        people, days, clocks = self.people, self._days, self._clocks
+        seen, seen_before, places, places_before = self._seen, self._seen_before, self._places, self._places_before
         account, thread, end = self.account, self.thread, self.end
         marked, width = self.survey.form.bracketed, self.survey.form.plain_width
-        read_iso = datetime.fromisoformat
+        combine, read_time, new_hash = datetime.combine, time.fromisoformat, _EMPTY_HASH.copy
         last, position = self._last
+        latest = ""
         part = Part([], [])
         add = part.rows.append
         fields = iter(written)
-        for date, clock, body in zip(fields, fields, fields):  # noqa: B905 - always threes
-            if date not in days:
-                days[date] = self._day(date)
-            keyed_day, day, offset = days[date]
+        for written_day, clock, body in zip(fields, fields, fields):  # noqa: B905 - always threes
+            if written_day != latest:
+                latest = written_day
+                if latest not in days:
+                    days[latest] = self._day(latest)
+                keyed_day, day, offset = days[latest]
             if len(clock) != width:
                 if clock not in clocks:
                     clocks[clock] = read_clock(clock)
                 clock = clocks[clock]  # noqa: PLW2901 - from here on it is the plain one
-            sent_at = read_iso(day + clock + offset) if offset else self._moment(day, clock)
+            sent_at = combine(day, read_time(clock), offset) if offset else self._moment(day, clock)
             if end and sent_at >= end:
                 continue
             name, _, text = body.partition(": ")
@@ -115,28 +129,34 @@ class Reader:
                 if kind == "system":
                     side, direction, sender = REPORT
             minute = keyed_day + clock[:5]
-            digest = blake2b(f"{minute}{side}{text}".encode(), digest_size=16).hexdigest()
-            if digest in seen:
-                seen[digest] += 1
-                digest = f"{digest}-{seen[digest]}"
-            else:
-                seen[digest] = 0
+            hashed = new_hash()
+            hashed.update(f"{minute}{side}{text}".encode())
+            digest = hashed.hexdigest()
             if minute == last:
                 position += 1
             else:
-                places[last] = position + 1
-                last, position = minute, places.get(minute, 0)
-            row = {
+                places[last] = position
+                there = places if minute in places else places_before
+                last, position = minute, there[minute] + 1 if minute in there else 0
+            if position and (digest in seen or digest in seen_before):  # one that is equal stands in the same minute
+                equals = seen if digest in seen else seen_before
+                equals[digest] += 1
+                digest = f"{digest}-{equals[digest]}"
+            else:
+                seen[digest] = 0
+            row: Row = {
                 "account": account,
                 "id": digest,
                 "thread": thread,
                 "sent_at": sent_at,
-                "position": position,
                 "direction": direction,
                 "sender": sender,
-                "kind": kind,
                 "text": shown,
             }
+            if position:
+                row["position"] = position
+            if kind != "text":
+                row["kind"] = kind
             if found is None:
                 add(row)
             else:
@@ -170,22 +190,23 @@ class Reader:
         name, _, text = body.partition(": ")
         return REPORT, text if name in self.survey.reporters else body
 
-    def _day(self, written: str) -> tuple[str, str, str]:
-        """Prepare a date: how it begins a key and a moment, and its offset from UTC ("": it changes then)."""
+    def _day(self, written: str) -> tuple[str, date, timezone | None]:
+        """Prepare a date: how a key begins, the day, and its offset from UTC (None: it changes then)."""
         day = read_date(written, self.survey.order)
         assert day  # noqa: S101 - the survey excluded all others
         midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
-        same = midnight.utcoffset() == (midnight + timedelta(days=1)).utcoffset()
+        offset = midnight.utcoffset() or timedelta()
+        same = offset == (midnight + timedelta(days=1)).utcoffset()
         chat = blake2b(f"{self.account}\0{self.thread}".encode(), digest_size=8).hexdigest()
-        return f"{chat}{day}T", f"{day}T", midnight.isoformat()[-6:] if same else ""
+        return f"{chat}{day}T", day, timezone(offset) if same else None
 
-    def _moment(self, day: str, clock: str) -> datetime:
+    def _moment(self, day: date, clock: str) -> datetime:
         """Read a moment of a day on which summer time begins or ends.
 
         An hour that comes twice is the second one from where the clock goes back within it; an hour that does not come
         is moved forward.
         """
-        local = datetime.fromisoformat(day + clock).replace(tzinfo=self.zone)
+        local = datetime.combine(day, time.fromisoformat(clock), self.zone)
         first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
         if first and second and second < first:
             before, latest, fold = self._ambiguous
@@ -194,12 +215,6 @@ class Reader:
             self._ambiguous = day, clock, fold if before == day else 0
             local = local.replace(fold=self._ambiguous[2])
         return local.astimezone(timezone(local.utcoffset() or timedelta()))
-
-
-def _newest(remembered: dict[str, T]) -> dict[str, T]:
-    if len(remembered) <= 2 * REMEMBERED:
-        return remembered
-    return dict(islice(remembered.items(), len(remembered) - REMEMBERED, None))
 
 
 def with_spots(parts: Iterable[Part]) -> Iterator[tuple[list[Row], list[Row]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 import os
@@ -13,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gemeente_connect.errors import ConfigError, RejectedError
+from gemeente_connect_whatsapp_export.decoding import BLOCK, Piece, Unsafe, pieces
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -30,17 +30,6 @@ _SMALL = 1 << 20  # what is smaller than this cannot fill a machine, whatever it
 _CHAT_NAME = re.compile(r"WhatsApp[ -]?chat (?:met|with|mit|-) (.+?)(?: ?\(\d+\))?", re.IGNORECASE)
 _IOS_TEXT = "_chat.txt"
 _NAME_BY_WHATSAPP = re.compile(r".+-WA[0-9]{4,}(\..*)?|[0-9]{8}-.+")
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_NO_TEXT = {
-    b"%PDF": "the file is a PDF, with the name of a text: export the chat from WhatsApp itself",
-    b"PK\x03\x04": "the file is a zip, with the name of a text: give it the name .zip",
-}
-BLOCK = 1 << 15
-"""How many bytes are read at a time."""
-
-
-class Unsafe(Exception):  # noqa: N818 - it becomes an Unreadable, or a RejectedError
-    """A file that is not opened, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +121,10 @@ class LooseExport:
     def __init__(self, source: Source) -> None:
         self._source = source
 
-    def text(self) -> Iterator[str]:
-        """Yield the text from its beginning, in pieces. Raises Unsafe when it is none."""
+    def text(self) -> Iterator[Piece]:
+        """Yield the text from its beginning. Raises Unsafe when it is none."""
         with self._source.path.open("rb") as file:
-            yield from decoded(file)
+            yield from pieces(file)
 
     @cached_property
     def _beside(self) -> dict[str, int]:
@@ -165,10 +154,10 @@ class ZippedExport:
         self._members = safe_members(archive, source.path.stat().st_size)
         self._text = self._chat_text()
 
-    def text(self) -> Iterator[str]:
-        """Yield the text from its beginning, in pieces. Raises Unsafe when it is none."""
+    def text(self) -> Iterator[Piece]:
+        """Yield the text from its beginning. Raises Unsafe when it is none."""
         with self._archive.open(self._text) as file:
-            yield from decoded(file)
+            yield from pieces(file)
 
     def media(self, name: str) -> Media | None:
         """Find a file that came with the chat. None: it did not."""
@@ -200,33 +189,6 @@ class ZippedExport:
 
 
 Export = LooseExport | ZippedExport
-
-
-def decoded(file: IO[bytes]) -> Iterator[str]:
-    """Yield a file's text in pieces. Raises Unsafe when it is none, with the line."""
-    piece = file.read(BLOCK)
-    _refuse_what_is_no_text(piece)
-    decoder = codecs.getincrementaldecoder("utf-16" if piece[:2] in _UTF16 else "utf-8")()
-    line = 1
-    try:
-        while piece:
-            text = decoder.decode(piece)
-            line += text.count("\n")
-            yield text
-            piece = file.read(BLOCK)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        line += error.object[: error.start].count(b"\n")
-        message = f"line {line} is not text (UTF-8): the file is no chat, or it is damaged; export the chat again"
-        raise Unsafe(message) from None
-
-
-def _refuse_what_is_no_text(head: bytes) -> None:
-    message = next((problem for start, problem in _NO_TEXT.items() if head.startswith(start)), None)
-    if not head:
-        message = "the file is empty: export the chat again"
-    if message:
-        raise Unsafe(message)
 
 
 def safe_members(archive: ZipFile, size: int) -> dict[str, ZipInfo]:

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 
+from gemeente_connect_whatsapp_export.decoding import LONGEST_MESSAGE, Piece, too_long
 from gemeente_connect_whatsapp_export.headers import MARK, DateOrder, Form, Reading, find_form
 from gemeente_connect_whatsapp_export.texts import LONGEST, is_about_a_group, is_system
 
-LONGEST_MESSAGE = 1 << 22
-"""In characters. WhatsApp allows 65,536; what is far longer is no message, and would not fit in memory."""
-
-_NAME = r"[^:\r\n]{1,160}+(?::[^: \r\n][^:\r\n]{0,80}+){0,3}+"
-_OPENING = rf"({_NAME}:(?: (?:{MARK}[^\r\n]{{0,{LONGEST}}})?|(?=[\r\n]|\Z))|[^\r\n]{{0,{LONGEST}}})"
-"""`Naam: `, `Naam: ` with what WhatsApp itself says there, or, without a name, the beginning of what it reports."""
+_COLON = rf":(?: (?:{MARK}[^\r\n]{{0,{LONGEST}}})?|(?=[\r\n]|\Z))"
+_OPENING = rf"([^:\r\n]{{1,160}}+(?:{_COLON}|(?::[^: \r\n][^:\r\n]{{0,80}}+){{1,3}}+{_COLON})|[^\r\n]{{0,{LONGEST}}})"
+"""`Naam: `, `Naam: ` with what WhatsApp itself says there, or, without a name, the beginning of what it reports. The
+first that is tried is a name without a colon in it, since nearly all are."""
 _FEW = 0.1  # a date that does not exist was typed by somebody; when it is more than this share, the form is another
 _MOST = 20
 
@@ -47,15 +46,15 @@ class Survey:
     group: bool
     """It holds a report that only groups have."""
 
-    def messages(self, text: Iterable[str]) -> Iterator[list[str]]:
-        """Split a whole text, in pieces, into date, clock, body, date, clock, body, and so on."""
+    def messages(self, text: Iterable[Piece]) -> Iterator[list[str]]:
+        """Split a whole text into date, clock, body, date, clock, body, and so on."""
         header = re.compile(re.escape(self.newline) + self.form.pattern(self.order, self.excluded))
         carried: list[str] = []
-        for number, piece in enumerate(blocks(text)):
-            if number == 0:
+        for after, piece in text:
+            if after == 0:
                 piece = self.newline + piece.lstrip(_BEFORE_FIRST)  # noqa: PLW2901 - the first has more in front
             before, *parts = header.split(piece)
-            if piece.count("\r") > len(self.newline[1:]) * len(parts) // 3:  # also within messages
+            if "\r" in piece and piece.count("\r") > len(self.newline[1:]) * len(parts) // 3:  # also within messages
                 before, *parts = (part.replace("\r\n", "\n") for part in (before, *parts))
             if carried:
                 carried[-1] += before
@@ -68,34 +67,13 @@ class Survey:
 _BEFORE_FIRST = "\r\n\t \ufeff"
 
 
-def blocks(text: Iterable[str]) -> Iterator[str]:
-    """Yield a text, given in any pieces, in pieces of whole lines, each beginning with the line break before it."""
-    rest = "\n"
-    for piece in text:
-        rest += piece
-        cut = rest.rfind("\n")
-        if cut > 0 and rest[cut - 1] == "\r":
-            cut -= 1
-        if cut > 0:
-            yield rest[:cut]
-            rest = rest[cut:]
-        elif len(rest) > LONGEST_MESSAGE:
-            break
-    yield rest
-
-
-def survey(text: Iterable[str], asked: Reading | None) -> Survey:
+def survey(text: Iterable[Piece], asked: Reading | None) -> Survey:
     """Look through a whole text. `asked`: the order of dates for when they do not decide.
 
-    Raises Unusable, headers.Undecided.
+    Raises Unusable, headers.Undecided, and what `text` raises.
     """
     look: _Look | None = None
-    line = 0
-    for piece in blocks(text):
-        if "\0" in piece:
-            line += piece[: piece.index("\0")].count("\n")
-            message = f"line {line} holds what is not text: it is no chat, or it is damaged; export the chat again"
-            raise Unusable(message)
+    for after, piece in text:
         if look is None:
             first = piece.lstrip(_BEFORE_FIRST)
             form = find_form(first[:LONGEST])
@@ -103,8 +81,7 @@ def survey(text: Iterable[str], asked: Reading | None) -> Survey:
                 message = "line 1 is not the beginning of a message as WhatsApp writes it: export the chat again, and leave the file as it comes"  # noqa: E501
                 raise Unusable(message)
             look = _Look(form, first[:LONGEST])
-        look.at(piece, line)
-        line += piece.count("\n")
+        look.at(piece, after)
     assert look  # noqa: S101 - there is always a piece
     return look.result(asked)
 
@@ -122,8 +99,10 @@ class _Look:
         self._doubtful: set[str] = set()
         self._group = False
         self._without_header = 0
+        self._latest: set[str] = set()
+        """How the messages of the latest piece began: those of the next one begin so too."""
 
-    def at(self, piece: str, line: int) -> None:
+    def at(self, piece: str, after: int) -> None:
         if not self._newline:
             self._newline = self._newline_of(piece)
             self._find = re.compile(self._newline + self._form.pattern(clock="{}") + _OPENING).findall
@@ -131,15 +110,16 @@ class _Look:
         found = self._find(piece)
         self._without_header = 0 if found else self._without_header + len(piece)
         if max(self._without_header, len(piece)) > LONGEST_MESSAGE:
-            message = f"after line {line} stands a message of more than {LONGEST_MESSAGE:,} characters, which WhatsApp does not allow: export the chat again"  # noqa: E501
-            raise Unusable(message)
+            raise too_long(after)
         self._dates.add(list(dict.fromkeys(map(itemgetter(0), found))))
-        for opening in set(map(itemgetter(1), found)):
+        openings = set(map(itemgetter(1), found))
+        for opening in openings - self._latest:
             self._add(opening)
+        self._latest = openings
 
     def _add(self, opening: str) -> None:
         name, marked, own_words = opening.partition(f": {MARK}")
-        named = bool(marked) or opening.endswith((": ", ":"))
+        named = opening[:1] != ":" and (bool(marked) or opening.endswith((": ", ":")))
         if named and not marked:
             name = opening[: opening.rindex(":")]
         if not is_system(own_words or ("" if named and self._form.bracketed else name)):

@@ -83,11 +83,10 @@ LONGEST = 200
 """How much of a text, in characters, is looked at to find WhatsApp's own words in it."""
 
 _OPENINGS = frozenset(
-    text[:4] for text in ("", *_DELETED, *_CALLS_EXACT, *_LIVE_LOCATIONS, *_VIEW_ONCE, *_OMITTED_MEDIA, *_LOCATIONS,
+    text[:4] for text in (*_DELETED, *_CALLS_EXACT, *_LIVE_LOCATIONS, *_VIEW_ONCE, *_OMITTED_MEDIA, *_LOCATIONS,
                           *_POLLS, *_WAITING)
 )  # fmt: skip
-
-_ENDINGS = frozenset(">)")
+_ENDINGS = ">)"
 
 _EXTENSIONS: dict[str, tuple[MessageKind, str]] = {
     "jpg": ("image", "image/jpeg"), "jpeg": ("image", "image/jpeg"), "png": ("image", "image/png"),
@@ -128,7 +127,7 @@ def is_about_a_group(text: str) -> bool:
 
 def maybe_own_words(body: str) -> bool:
     """Tell quickly whether an Android body may hold WhatsApp's own words. Most do not, and need no closer look."""
-    return body[:4] in _OPENINGS or body[-1:] in _ENDINGS or ")\n" in body
+    return body[-1:] in _ENDINGS or body[:4] in _OPENINGS or ("\n" in body and ")\n" in body)
 
 
 def read_own_words(body: str, *, marked: bool) -> Found | None:
@@ -138,7 +137,7 @@ def read_own_words(body: str, *, marked: bool) -> Found | None:
     """
     body, edited = _without_edited(body, marked=marked)
     found = _media(body, marked=marked) or _whole(body, marked=marked)
-    if not edited:
+    if not edited or (found and found.kind == "system"):  # nobody edits what WhatsApp reports
         return found
     found = found or Found(text=body, key=body)
     return found._replace(key=f"\0edited\0{found.key}", change="edited")
