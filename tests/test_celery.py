@@ -176,6 +176,22 @@ def test_the_broker_holds_names_and_numbers_and_nothing_personal(workers: Worker
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_name_that_is_not_configured_is_told_to_whoever_sends_it(workers: Workers) -> None:
+    script = "from gemeente_connect.celery import collect; collect.delay('chad')"
+    done = subprocess.run([sys.executable, "-c", script], env=workers.env, check=False, capture_output=True, text=True)
+    assert "there is no channel 'chad'; did you mean 'chat'?" in done.stderr
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_worker_without_a_configuration_says_so_in_one_line(workers: Workers) -> None:
+    workers.config.unlink()
+    assert workers.start("one@here", "--pool", "solo").wait(60) == 1
+    log = workers.log.read_text()
+    assert "there is no configuration file" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_ledger_in_a_file_is_refused_where_a_worker_on_another_machine_runs(workers: Workers) -> None:
     workers.config.write_text(workers.config.read_text().replace('{ env = "LEDGER_URL" }', '"ledger.sqlite"'))
     workers.start("one@here", "--pool", "solo")

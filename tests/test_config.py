@@ -226,6 +226,17 @@ def test_how_a_case_system_is_delivered_to_stands_with_it(write: Write) -> None:
         load(write(more)).case_system("lokets")
 
 
+@pytest.mark.parametrize("place", ["", "gemeente:geheim-7f3a9c@db.example.nl/gemeente"])
+def test_a_ledger_from_the_environment_that_is_no_url_becomes_no_file_and_is_not_repeated(
+    write: Write, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("LEDGER_URL", place)
+    path = write(GOOD.replace('"state/ledger.sqlite"', '{ env = "LEDGER_URL" }'))
+    with pytest.raises(ConfigError, match="neither the path of a file nor a URL") as told:
+        load(path)
+    assert SECRET not in str(told.value)
+
+
 def test_several_mistakes_are_named_at_once(write: Write) -> None:
     with pytest.raises(ConfigError, match=r"'one'.*'two'"):
         load(write("one = 1\ntwo = 2"))

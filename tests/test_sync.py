@@ -723,6 +723,42 @@ def test_what_was_delivered_before_a_crash_and_not_kept_is_looked_up_and_not_dou
     assert len(case_system.records) == len(MANY)
 
 
+@pytest.mark.parametrize(
+    "error", [TemporaryError("status 500"), AuthError("status 403"), StorageError("cannot be read")]
+)
+def test_conversations_that_can_never_be_delivered_keep_no_other_from_it(
+    ledger: Ledger, error: GemeenteConnectError
+) -> None:
+    class Odd(FakeCaseSystem):
+        def deliver(self, conversation: Conversation, steps: Steps, files: Files) -> Receipt:
+            if conversation.thread in {"d0", "d1", "d2"}:
+                raise error
+            return super().deliver(conversation, steps, files)
+
+    case_system, channel = Odd(), FakeChannel(MANY)
+    for _ in range(4):  # the first runs end early: nobody knows yet that it is these and not the other side
+        report = sync(channel, case_system, ledger=ledger, start="all")
+        assert report.errors == [error]
+    assert len(case_system.records) == len(MANY) - 3
+
+
+@pytest.mark.parametrize("shard", [(2, 2), (-1, 2), (0, 0), (0, -2)])
+def test_a_part_that_there_is_not_is_told(ledger: Ledger, shard: tuple[int, int]) -> None:
+    with pytest.raises(ConfigError, match="parts are counted from 0"):
+        deliver(FakeCaseSystem(), ledger, account=ACCOUNT, start="all", shard=shard)
+
+
+def test_a_plugin_that_keeps_what_is_no_text_stops_no_other_conversation(ledger: Ledger) -> None:
+    class Careless(FakeCaseSystem):
+        def deliver(self, conversation: Conversation, steps: Steps, files: Files) -> Receipt:
+            odd: Any = {"d3": ["a", "list"], "d4": "half an emoji \ud83d"}
+            steps.keep("odd", odd.get(conversation.thread, "text"), lambda: None)
+            return super().deliver(conversation, steps, files)
+
+    report = sync(FakeChannel(MANY), Careless(), ledger=ledger, start="all")
+    assert (len(report.delivered), len(report.refused), report.errors) == (len(MANY) - 2, 2, [])
+
+
 # ---- two runs
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from celery.signals import celeryd_init
 from celery.utils.log import get_task_logger
 
 from gemeente_connect.config import Config, SyncEntry, load
+from gemeente_connect.contracts import did_you_mean
 from gemeente_connect.errors import ConfigError, GemeenteConnectError, StorageError, TemporaryError
 from gemeente_connect.files import FileStore
 from gemeente_connect.ledger import Ledger
@@ -36,35 +37,32 @@ _UNACKED = 15 * 60  # seconds after which the broker gives a task of a worker th
 _logger = get_task_logger(__name__)
 
 
-def _settings() -> dict[str, Any]:
-    """Give the settings, read when they are first needed: importing this module reads no file."""
-    config = _config()
-    queues = [f"channel.{name}" for name in config.channels] + [f"case_system.{name}" for name in config.case_systems]
-    return {
-        "accept_content": ["json"],
-        "task_serializer": "json",
-        "task_ignore_result": True,
-        "task_acks_late": True,
-        "task_reject_on_worker_lost": True,
-        "worker_prefetch_multiplier": 1,
-        "worker_cancel_long_running_tasks_on_connection_loss": True,
-        "broker_connection_retry_on_startup": True,
-        "broker_transport_options": {"visibility_timeout": _UNACKED},
-        "task_queues": {name: {"exchange": name, "routing_key": name} for name in queues},
-        "task_routes": (_route,),
-    }
-
-
 def _route(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], *_: Any, **__: Any) -> dict[str, str] | None:
-    """Send a task to the queue of the account it works on."""
-    for parameter, prefix in ((collect.name, "channel"), (deliver.name, "case_system")):
-        if name == parameter:
-            return {"queue": f"{prefix}.{args[0] if args else kwargs[prefix]}"}
+    """Send a task to the queue of the account it works on. Raises ConfigError for one that is not configured."""
+    for task, prefix, entries in ((collect.name, "channel", "channels"), (deliver.name, "case_system", "case_systems")):
+        if name == task:
+            account = args[0] if args else kwargs[prefix]
+            choices = getattr(_config(), entries)
+            if account not in choices:
+                message = f"there is no {prefix.replace('_', ' ')} {account!r}{did_you_mean(str(account), choices)}"
+                raise ConfigError(message)
+            return {"queue": f"{prefix}.{account}"}
     return None
 
 
 app = Celery("gemeente_connect")
-app.add_defaults(_settings)
+app.conf.update(
+    accept_content=["json"],
+    task_serializer="json",
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_routes=(_route,),
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"visibility_timeout": _UNACKED},
+)
 
 _again = {  # the other side is down, or the ledger: some more tries, then the next one that is scheduled
     "autoretry_for": (TemporaryError, StorageError),
@@ -101,7 +99,7 @@ def deliver(case_system: str, shard: int = 0, shards: int = 1) -> None:
     entries = {name: each for name, each in config.syncs.items() if each.case_system == case_system}
     with Ledger(config.ledger) as ledger, closing(config.open_case_system(case_system, plugins)) as opened:
         for name, entry in entries.items():
-            with closing(config.open_channel(entry.channel, plugins)) as channel:
+            with _noted(report), closing(config.open_channel(entry.channel, plugins)) as channel:
                 deliver_channel(
                     opened,
                     ledger,
@@ -117,6 +115,15 @@ def deliver(case_system: str, shard: int = 0, shards: int = 1) -> None:
     _tell(f"deliver {case_system} {shard}/{shards}", report)
 
 
+@contextmanager
+def _noted(report: Report) -> Iterator[None]:
+    """Note what goes wrong with one channel: the others of the case system are delivered all the same."""
+    try:
+        yield
+    except GemeenteConnectError as error:
+        report.errors.append(error)
+
+
 def _config() -> Config:
     return load(Path(os.environ.get("GEMEENTE_CONNECT_CONFIG", "gemeente-connect.toml")))
 
@@ -129,7 +136,7 @@ def _start(name: str, entry: SyncEntry) -> Start:
 
 
 def _tell(what: str, report: Report) -> None:
-    """Log what was done, in numbers. Raises what ended it early, so that it is tried again."""
+    """Log what was done, in numbers. Raises what ended it early, and first what may be tried again."""
     _logger.info(
         "%s: %d new messages, %d conversations delivered, %d of them findable, %d refused, %d wait",
         what,
@@ -139,16 +146,25 @@ def _tell(what: str, report: Report) -> None:
         len(report.refused),
         len(report.deferred),
     )
-    for error in report.errors:
+    for error in sorted(report.errors, key=lambda each: not isinstance(each, (TemporaryError, StorageError))):
         raise error
 
 
 @celeryd_init.connect
-def _refuse_a_file_on_several_machines(sender: str, **_: Any) -> None:
+def _prepare(sender: str, conf: Any, **_: Any) -> None:
+    """Give a worker the queues of the configuration, or end it with what is wrong."""
+    try:
+        config = _config()
+    except ConfigError as error:
+        raise SystemExit(str(error)) from None
+    names = [f"channel.{name}" for name in config.channels] + [f"case_system.{name}" for name in config.case_systems]
+    conf.task_queues = {name: {"exchange": name, "routing_key": name} for name in names}
+    if isinstance(config.ledger, Path):
+        _refuse_several_machines(sender.rpartition("@")[2] or socket.gethostname())
+
+
+def _refuse_several_machines(here: str) -> None:
     """End a worker that would use a ledger in a file which a worker on another machine uses too."""
-    if not isinstance(_config().ledger, Path):
-        return
-    here = sender.rpartition("@")[2] or socket.gethostname()
     answers = app.control.ping(timeout=1) or []
     if any(node.rpartition("@")[2] != here for answer in answers for node in answer):
         message = (

@@ -161,6 +161,9 @@ def load(path: Path) -> Config:
 
 
 def _ledger(place: str, folder: Path, *, secret: bool) -> Path | SecretStr:
+    if not place or (secret and "@" in place and "://" not in place):
+        message = "ledger: this is neither the path of a file nor a URL that begins with postgresql://"
+        raise ConfigError(message)
     if "://" not in place:
         return folder / Path(place).expanduser()
     from gemeente_connect.ledger.database import has_password, is_url

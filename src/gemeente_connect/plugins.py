@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pluggy
 
@@ -21,8 +21,7 @@ from gemeente_connect.privacy import mask
 ConnectorT = TypeVar("ConnectorT", ChannelConnector, CaseSystemConnector)
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """A plugin, or a claim of one, that cannot be used."""
 
     plugin: str
@@ -66,16 +65,17 @@ def discover() -> Plugins:
     channels: dict[str, list[tuple[str, ChannelConnector]]] = {}
     case_systems: dict[str, list[tuple[str, CaseSystemConnector]]] = {}
     broken: list[Broken] = []
-    for entry in sorted(entry_points(group=hookspecs.PROJECT), key=lambda entry: (_distribution(entry), entry.name)):
+    installed = [(_distribution(entry), entry) for entry in entry_points(group=hookspecs.PROJECT)]
+    for distribution, entry in sorted(installed, key=lambda pair: (pair[0], pair[1].name)):
         try:
             found_channels, found_case_systems = _ask(entry)
         except Exception as error:  # noqa: BLE001 - importing a plugin runs its code, and anything may come of it
-            broken.append(Broken(entry.name, _distribution(entry), _reason(error)))
+            broken.append(Broken(entry.name, distribution, _reason(error)))
             continue
         for channel in found_channels:
-            channels.setdefault(channel.name, []).append((_distribution(entry), channel))
+            channels.setdefault(channel.name, []).append((distribution, channel))
         for case_system in found_case_systems:
-            case_systems.setdefault(case_system.name, []).append((_distribution(entry), case_system))
+            case_systems.setdefault(case_system.name, []).append((distribution, case_system))
     claims: list[tuple[str, list[tuple[str, Any]]]] = [*channels.items(), *case_systems.items()]
     broken += [_claimed_twice(name, made) for name, made in claims if len(made) > 1]
     return Plugins(
@@ -87,6 +87,7 @@ def discover() -> Plugins:
 
 
 def _distribution(entry: EntryPoint) -> str:
+    """Name the distribution. It reads the whole metadata to do so, so once is enough."""
     return entry.dist.name if entry.dist else "?"
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["name", "address", "text", "file"]
 
 _KEY = os.urandom(32)  # new in every process: a pseudonym means nothing outside its own run
 
 
-@dataclass(frozen=True, slots=True)
-class Personal:
+class Personal(NamedTuple):
     """Marks a field as personal data: `Annotated[str, Personal("name")]`.
 
     The mark drives what `repr`, logs, reports and errors show instead of the value.

@@ -72,6 +72,16 @@ def test_a_ledger_and_a_case_system_that_agree_are_told_so_by_either_name(run: R
     }
 
 
+@pytest.mark.usefixtures("delivered")
+def test_a_database_that_is_gone_or_another_one_is_not_said_to_agree(run: Run) -> None:
+    Path("loket.sqlite").rename("elsewhere.sqlite")
+    done = run("reconcile", "zaken")
+    assert (done.returncode, "correct 'database', or restore it" in done.stderr) == (2, True)
+    register(REGISTER)  # makes a new one
+    done = run("reconcile", "zaken")
+    assert (done.returncode, "none of them to this case system" in done.stderr) == (2, True)
+
+
 def test_each_difference_is_told_with_what_to_do_and_asks_for_a_person(delivered: list[str], run: Run) -> None:
     loket(f"DELETE FROM record WHERE external_id = '{delivered[1]}'")
     loket(f"UPDATE record SET subject = 'kanarie' WHERE external_id = '{delivered[2]}'")
@@ -179,6 +189,7 @@ def test_records_that_the_channel_no_longer_gives_are_told(
 
 def test_a_case_system_without_records_has_nothing_to_adopt(configure: Configure, run: Run) -> None:
     configure(zaken=LOKET)
+    register(REGISTER)
     run("collect")
     done = run("adopt", "zaken")
     assert (done.returncode, done.stdout) == (0, "zaken: the case system holds no records.\n")
@@ -197,6 +208,12 @@ def test_a_conversation_is_taken_away_from_its_resident_for_ever(delivered: list
         (delivered[0], "not-valid-then")
     ]
     assert run("reconcile", "zaken").returncode == 0
+
+
+def test_a_conversation_may_be_named_by_the_address_of_its_page(delivered: list[str], run: Run) -> None:
+    (reference,) = loket(f"SELECT reference FROM record WHERE external_id = '{delivered[0]}'")[0]
+    for name in (reference, f"https://loket.example.nl/vragen/{reference}/"):
+        assert json.loads(run("detach", "--json", "--", name).stdout)["conversation"] == delivered[0]
 
 
 def test_each_case_system_that_has_it_says_what_came_of_it(

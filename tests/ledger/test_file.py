@@ -77,7 +77,9 @@ def test_a_ledger_of_a_newer_version_is_refused_and_says_what_to_upgrade(tmp_pat
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"this file is no ledger. Point `ledger` at another file"):
+    with pytest.raises(
+        ConfigError, match=r"this file is no ledger, or it is damaged. Correct `ledger`, or restore a backup"
+    ):
         Ledger(path)
     assert _bytes_of(tmp_path) == {"ledger.sqlite": content}
 

@@ -17,7 +17,7 @@ import pytest
 import time_machine
 
 from gemeente_connect.contracts import Findable, Receipt
-from gemeente_connect.errors import ConfigError
+from gemeente_connect.errors import ConfigError, StorageError
 from gemeente_connect.ledger import LeaseLostError, Ledger, Offer, leases
 from gemeente_connect.ledger.postgres import Postgres
 from gemeente_connect.testing.builders import ACCOUNT, message, page
@@ -141,7 +141,7 @@ def test_what_a_killed_run_was_offered_the_next_run_is_offered_at_once(first: Le
     assert len(_due(first)) == 5
 
 
-CONTAINER = f"{leases._machine(leases._place())}/another 1 abc"
+CONTAINER = f"another/{leases._machine(leases._place())}/another 1 abc"
 
 
 @pytest.mark.parametrize("owner", [CONTAINER, f"{leases._place()} 1 abc"])
@@ -157,10 +157,48 @@ def test_of_a_process_that_may_be_alive_the_work_is_left_alone(first: Ledger, se
 def test_a_file_that_a_run_on_another_machine_uses_is_refused(first: Ledger, second: Ledger) -> None:
     offers = first.due(ACCOUNT, "loket", None)
     next(offers)
-    second._db.write("UPDATE leases SET owner = 'elsewhere/1 1 abc'")
+    second._db.write("UPDATE leases SET owner = 'elsewhere/1/1 1 abc'")
     with pytest.raises(ConfigError, match="use a ledger on PostgreSQL"):
         _due(second)
     offers.close()
+
+
+def test_what_a_run_was_offered_before_the_machine_was_started_again_the_next_is_offered_at_once(
+    first: Ledger, second: Ledger
+) -> None:
+    offers = first.due(ACCOUNT, "loket", None)
+    next(offers)
+    name, _, container = leases._place().split("/")
+    second._db.write("UPDATE leases SET owner = ?", (f"{name}/an-earlier-start/{container} 1 abc",))
+    assert len(_due(second)) == 5
+    offers.close()
+
+
+def test_what_a_lost_run_had_not_kept_yet_is_not_written_later_either(first: Ledger, second: Ledger) -> None:
+    with first.working():
+        offer = next(first.due(ACCOUNT, "loket", None))
+        steps = first.steps(offer, "loket")
+        steps.once("record", lambda: {"reference": "R1"}, lambda: None)
+        steps.keep("text", "old", lambda: None)
+        with second._db.transaction():
+            second._db.write("DELETE FROM leases")
+            second._db.write("DELETE FROM claims")
+    assert first.steps(offer, "loket").kept("text") is None
+
+
+def test_a_lease_that_could_not_be_kept_is_not_held(first: Ledger) -> None:
+    commit = first._db._driver.commit
+
+    def full() -> None:
+        message = "the disk is full"
+        raise StorageError(message)
+
+    first._db._driver.commit = full  # type: ignore[method-assign]
+    with pytest.raises(StorageError):
+        _due(first)
+    first._db._driver.commit = commit  # type: ignore[method-assign]
+    first.store(ACCOUNT, "whatsapp", page(message(9)))
+    assert len(_due(first)) == 6
 
 
 def test_a_copy_to_try_things_on_has_no_claims(first: Ledger) -> None:

@@ -236,3 +236,24 @@ def test_where_making_it_twice_makes_it_once_an_intent_need_only_survive_a_kill(
     ledger: Ledger, other: OtherSide
 ) -> None:
     assert _statements_of_a_step(ledger, other, NOW)[1:] == ["BEGIN IMMEDIATE", "INSERT", "COMMIT", "made"]
+
+
+def test_an_update_that_broke_off_is_put_again_also_by_the_same_steps(steps: LedgerSteps) -> None:
+    steps.keep("state", "open", lambda: None)
+
+    def breaks_off() -> None:
+        raise Crash
+
+    with pytest.raises(Crash):
+        steps.keep("state", "closed", breaks_off)
+    put: list[str] = []
+    steps.keep("state", "open", lambda: put.append("open"))
+    assert (put, steps.kept("state")) == (["open"], "open")
+
+
+def test_a_request_that_was_certainly_not_carried_out_leaves_no_doubt(ledger: Ledger, other: OtherSide) -> None:
+    error = TemporaryError("status 429", nothing_done=True)
+    with pytest.raises(TemporaryError):
+        _steps(ledger, timedelta(minutes=5)).once("record", _fail(error), other.find)
+    assert _steps(ledger, timedelta(minutes=5)).once("record", other.make, other.find) == {"reference": "R1"}
+    assert other.looked_up == 0

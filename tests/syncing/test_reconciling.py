@@ -65,8 +65,11 @@ def test_a_conversation_that_grew_since_it_was_delivered_is_no_difference(ledger
 
 def test_a_second_record_of_a_conversation_is_there_twice(ledger: Ledger, zaken: Zaken) -> None:
     (key,) = deliver_all(ledger, zaken, said(1))
-    zaken.kept.append(zaken.kept[0])
-    assert found(zaken, ledger) == [(Kind.THERE_TWICE, key, "R1")]
+    zaken.portal["R9"] = Findable.YES
+    zaken.kept.append(Kept("R9", key, zaken.kept[0].turns))
+    assert found(zaken, ledger) == [(Kind.THERE_TWICE, key, "R9")]
+    zaken.kept.reverse()
+    assert found(zaken, ledger) == [(Kind.THERE_TWICE, key, None)], "the ledger's own is not named for removal"
 
 
 def test_a_second_record_under_another_id_is_known_by_its_messages(ledger: Ledger, zaken: Zaken) -> None:

@@ -16,7 +16,7 @@ from plugins.loket.tests.conftest import DESK, FATIMA, FATIMAS_PHONE, HEADER, JA
 from plugins.loket.tests.conftest import said as letter
 
 from gemeente_connect.contracts import Detachable, Findable, Lists
-from gemeente_connect.errors import RejectedError
+from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import Identity, Message
 from gemeente_connect.syncing import collect, deliver, plan, sync
@@ -93,6 +93,7 @@ def arrivals(draw: st.DrawFn) -> list[list[Message]]:
 def lost_and_rebuilt(folder: Path, portions: Sequence[Sequence[Message]], again: Sequence[Message]) -> None:
     """Sync some portions, lose the ledger, and read it all again in another order."""
     loket = Loket(Store(folder / "loket.sqlite"))
+    loket.flush()  # makes the file
     channel = FakeChannel(page_size=5)
     with Ledger(None) as ledger:
         for portion in portions:
@@ -138,6 +139,7 @@ def test_what_came_after_the_loss_stands_there_once_beside_what_was_there_before
     with TemporaryDirectory() as name:
         folder = Path(name)
         loket = Loket(Store(folder / "loket.sqlite"))
+        loket.flush()  # makes the file
         with Ledger(None) as ledger:
             sync(FakeChannel([each for portion in before for each in portion]), loket, ledger=ledger, start="all")
         old = places(loket)
@@ -338,8 +340,11 @@ def test_a_record_is_listed_with_all_that_a_ledger_needs(road: Road) -> None:
     assert set(record.kept) == {"content"}
 
 
-def test_a_file_that_is_not_there_lists_nothing_and_is_not_made(empty_desk: Desk) -> None:
-    assert list(empty_desk.loket.records(None)) == []
+def test_a_file_that_is_not_there_is_told_and_not_made(empty_desk: Desk) -> None:
+    with pytest.raises(ConfigError, match="correct 'database', or restore it"):
+        empty_desk.loket.records(None)
+    with pytest.raises(ConfigError, match="correct 'database', or restore it"):
+        empty_desk.loket.detach("c1", {}, None)
     assert not empty_desk.store.path.exists()
 
 

@@ -31,7 +31,7 @@ from gemeente_connect.syncing.reconciling import reconcile as compare
 KINDS = {
     Kind.MISSING_THERE: ("missing there", "it is not made again: restore it there, or leave it"),
     Kind.CHANGED_THERE: ("changed there", "it is not overwritten: undo it there, or leave it"),
-    Kind.THERE_TWICE: ("there twice", "remove the one that the ledger does not name"),
+    Kind.THERE_TWICE: ("there twice", "remove the record named here; where none is, the older one is the other one"),
     Kind.NO_LONGER_FINDABLE: ("no longer findable", "look at the register of residents"),
     Kind.NEWLY_FINDABLE: ("newly findable", "nothing"),
     Kind.UNKNOWN_HERE: ("unknown to the ledger", "was the ledger lost? `collect`, then `adopt`"),
@@ -68,6 +68,7 @@ def reconcile(wishes: Wishes, name: str, since: datetime | None) -> int:
         listed = list(differences) if wishes.form == "json" else list(islice(differences, _AT_MOST))
         for _ in differences:
             pass
+        _refuse_the_wrong_one(name, case_system, ledger, counts)
     outcome = Outcome.LOOK if counts.keys() - {Kind.NEWLY_FINDABLE} else Outcome.DONE
     if wishes.form == "json":
         say_json(_comparison(name, since, listed, outcome))
@@ -104,7 +105,8 @@ def adopt(wishes: Wishes, name: str) -> int:
     lines = [f"{CAME[each.outcome][0]}: {_named(each.conversation, each.reference)}" for each in done.doubtful]
     _write_some(lines[:_AT_MOST], len(lines))
     if set(WELL) & done.counts.keys():
-        say("Now run `gemeente-connect sync`.")
+        again = " What lacks messages is not delivered before it is adopted again." if done.counts["incomplete"] else ""
+        say(f"Now run `gemeente-connect sync`.{again}")
     return outcome
 
 
@@ -115,11 +117,13 @@ def adopt(wishes: Wishes, name: str) -> int:
 def detach(wishes: Wishes, conversation: str) -> int:
     """Take a conversation away from a resident it was wrongly tied to, for ever.
 
-    CONVERSATION is its id, as reports and `refused show` give it. It is taken away from whoever finds it now, at every
+    CONVERSATION is its id, as reports and `refused show` give it, or the reference of its record, as the address of the
+    page ends with (after `--`, if it begins with a dash). It is taken away from whoever finds it now, at every
     case system that has it; who that is, is never shown.
     """
     config = load(wishes)
     with existing_ledger(config) as ledger:
+        conversation = ledger.mending.named(conversation)
         accounts = ledger.mending.delivered_to(conversation)
         plugins = installed(entry.plugin for entry in config.case_systems.values())
         done: list[documents.Detached] = []
@@ -140,6 +144,16 @@ def detach(wishes: Wishes, conversation: str) -> int:
         else:
             say(f"{each['name']}: nobody finds it.")
     return outcome
+
+
+def _refuse_the_wrong_one(name: str, case_system: CaseSystem, ledger: Ledger, counts: Counter[Kind]) -> None:
+    """Refuse to say that nothing differs where nothing could: the ledger has never heard of this case system."""
+    if not counts and ledger.mending.has_delivered_only_elsewhere(case_system.account):
+        message = (
+            f"{name}: conversations were delivered from this ledger, and none of them to this case system, which holds "
+            "none: is it the right one? Correct its settings, or restore it"
+        )
+        raise ConfigError(message)
 
 
 @contextmanager

@@ -7,14 +7,13 @@ themselves.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from gemeente_connect.contracts import Cursor, Page, Receipt
 from gemeente_connect.conversations import QUIET_GAP
-from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.ledger.database import Database, Where
 from gemeente_connect.ledger.fetching import NEVER, Fetching, Wanted
 from gemeente_connect.ledger.leases import LeaseLostError, Leases
@@ -135,8 +134,7 @@ class Ledger:
             try:
                 yield
             finally:
-                with suppress(GemeenteConnectError):  # what was done and is not kept is looked up
-                    self._intents.flush()
+                self._intents.left()  # what was not kept is looked up, and never written without the lease
 
     def count_due(
         self,
@@ -190,6 +188,10 @@ class Ledger:
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""
         return self._offering.refuse(offer, case_system, reason)
+
+    def defer(self, offer: Offer, case_system: str) -> None:
+        """Keep that a conversation could not be delivered now: the next runs offer it after all others."""
+        self._offering.defer(offer, case_system)
 
     # -- what needs a person
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gemeente_connect.ledger.database import Database
-from gemeente_connect.ledger.names import Names, now
+from gemeente_connect.ledger.names import Names
 from gemeente_connect.ledger.placing import shown_anew
 from gemeente_connect.ledger.refusals import Refusals, wait
 from gemeente_connect.models import Attachment
@@ -42,7 +42,7 @@ class Fetching:
         """Yield what is to be fetched now, oldest first."""
         last = (0, 0)
         number = self._names.account_if_known(account)
-        time = now()
+        time = self._db.now()
         while rows := self._db.read(
             "SELECT a.message, a.number, a.name, a.source, a.media_type, a.size "
             "FROM attachments a JOIN messages m ON m.seq = a.message "
@@ -70,7 +70,7 @@ class Fetching:
 
     def failed(self, account: str, wanted: Wanted, reason: str) -> bool:
         """Keep that it could not be fetched, and when to try again. True: it failed for the first time."""
-        time = now()
+        time = self._db.now()
         with self._db.transaction():
             self._names.hold([self._names.account(account)])
             attempts = self._db.number(

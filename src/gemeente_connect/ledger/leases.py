@@ -71,9 +71,10 @@ class Leases:
         with self._db.transaction():
             self._sweep()
             self._refuse_another_machine()
-            self._number = self._db.number(
+            number = self._db.number(
                 "INSERT INTO leases (owner, until) VALUES (?, ?) RETURNING seq", (owner, self._db.now() + LASTS)
             )
+        self._number = number
         _alive.add(owner)
         self._owner = owner
         self._stopped = threading.Event()
@@ -130,6 +131,9 @@ class Leases:
 def _lives(owner: str) -> bool:
     """Tell whether a process is there, as far as can be told from here."""
     place, number, _ = owner.rsplit(" ", 2)
+    (name, since, _), (our_name, our_since, _) = place.split("/"), _place().split("/")
+    if name == our_name and since != our_since:
+        return False  # this machine was started again since
     if place != _place() or os.name != "posix":
         return True
     if int(number) == os.getpid():
@@ -144,15 +148,16 @@ def _lives(owner: str) -> bool:
 
 
 def _machine(place: str) -> str:
-    return place.partition("/")[0]
+    name, since, _ = place.split("/")
+    return since or name
 
 
 @cache
 def _place() -> str:
     """Name the machine, since when it runs, and the container: where a process number means one process."""
-    machine, container = socket.gethostname(), ""
+    since = container = ""
     with suppress(OSError):
-        machine = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        since = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     with suppress(OSError):
         container = str(Path("/proc/self/ns/pid").stat().st_ino)
-    return f"{machine}/{container}".replace(" ", "")
+    return "/".join(part.replace("/", "").replace(" ", "") for part in (socket.gethostname(), since, container))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,7 @@ _AT_ONCE = 200
 _UNCHANGING = 2**31 - 1  # a revision that no conversation reaches
 
 _KNOWN = f"""
-    SELECT c.seq, c.id, d.findable, CASE WHEN r.dropped = 1 AND r.revision <> {_UNCHANGING} THEN 1 ELSE 0 END
+    SELECT c.seq, c.id, d.findable, CASE WHEN r.dropped = 1 AND r.revision <> {_UNCHANGING} THEN 1 ELSE 0 END, d.receipt
     FROM conversations c
     LEFT JOIN deliveries d ON d.conversation = c.seq AND d.case_system = ?
     LEFT JOIN refusals r ON r.kind = 'conversation' AND r.account = ? AND r.key = c.id
@@ -48,6 +49,8 @@ class Known:
     conversation: str
     findable: Findable | None
     """What was last kept of it; None: it was never delivered there, or that is not over."""
+    reference: str | None
+    """Of its record, as the receipt says; None: there is no receipt, or it names none."""
     begun: bool
     """It was delivered there, or began to be."""
     left: bool
@@ -169,13 +172,14 @@ class Mending:
             (here, *(row[0] for row in rows)),
         ):
             steps.setdefault(number, []).append(tuple(step))
-        for number, key, findable, dropped in rows:
+        for number, key, findable, dropped, receipt in rows:
             its = steps.get(number, [])
             made = {name: at for name, at, result in its if result is not None and not name.startswith("keep:")}
             yield Known(
                 number=number,
                 conversation=key,
                 findable=Findable(findable) if findable else None,
+                reference=json.loads(receipt)["reference"] if receipt else None,
                 begun=bool(findable or its),
                 left=bool(dropped),
                 made_at=moment(max(made.values())) if made else None,
@@ -193,6 +197,31 @@ class Mending:
             (self._names.account_if_known(case_system), conversation),
         )
         return {name: json.loads(result) for name, result in rows}
+
+    def named(self, name: str) -> str:
+        """Give the id of the conversation that a person names by it, or by the reference of its record.
+
+        A reference may be given with the address of the page before it. What is neither is given back as it is.
+        """
+        if self._db.one("SELECT 1 FROM conversations WHERE id = ?", (name,)):
+            return name
+        reference = name.rstrip("/").rpartition("/")[2]
+        like = f"%{re.sub('[^A-Za-z0-9]', '_', reference)}%"
+        for key, receipt in self._db.read(
+            "SELECT c.id, d.receipt FROM deliveries d JOIN conversations c ON c.seq = d.conversation "
+            "WHERE d.receipt LIKE ?",
+            (like,),
+        ):
+            if reference and str(json.loads(receipt)["reference"]).rpartition("/")[2] == reference:
+                return str(key)
+        return name
+
+    def has_delivered_only_elsewhere(self, case_system: str) -> bool:
+        """Tell whether there were deliveries, and none to this case system."""
+        here = self._names.account_if_known(case_system) or 0
+        row = self._db.one("SELECT count(CASE WHEN case_system = ? THEN 1 END), count(*) FROM deliveries", (here,))
+        ours, of = row or (0, 0)
+        return bool(of and not ours)
 
     def delivered_to(self, conversation: str) -> set[str]:
         """Name the accounts of the case systems that have a conversation. Raises ConfigError for an unknown one."""

@@ -32,6 +32,7 @@ _DUE = """
     JOIN accounts a ON a.seq = c.account
     JOIN threads t ON t.seq = c.thread
     LEFT JOIN deliveries d ON d.conversation = c.seq AND d.case_system = :case_system
+    LEFT JOIN deferrals f ON f.conversation = c.seq AND f.case_system = :case_system
     LEFT JOIN refusals r ON r.kind = 'conversation' AND r.account = :case_system AND r.key = c.id
     WHERE c.account = :account
       AND (d.conversation IS NULL OR d.revision < c.revision OR d.next_offer <= :now
@@ -56,10 +57,17 @@ _RECEIVE = (
     "receipt = excluded.receipt, findable = excluded.findable, next_offer = excluded.next_offer, "
     "offered_at = excluded.offered_at"
 )
-_LET_GO = "DELETE FROM claims WHERE conversation = ? AND case_system = ?"
+_DEFER = (
+    "INSERT INTO deferrals (conversation, case_system, lease) VALUES (?, ?, ?) "
+    "ON CONFLICT (conversation, case_system) DO UPDATE SET lease = excluded.lease"
+)
 _IN_TIME = "(c.first_at >= :start OR d.conversation IS NOT NULL)"  # what was delivered once is kept up to date
-_NEXT = "SELECT c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt"
-_AFTER = f"AND (c.first_at, c.seq) > (:first_at, :seq) ORDER BY c.first_at, c.seq LIMIT {_AT_ONCE}"
+_LATE = "CASE WHEN f.conversation IS NULL THEN 0 ELSE 1 END"  # it was deferred: others come first
+_NEXT = f"SELECT {_LATE}, c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt"
+_AFTER = (
+    f"AND (f.lease IS NULL OR f.lease <> :lease) AND ({_LATE}, c.first_at, c.seq) > (:late, :first_at, :seq) "
+    f"ORDER BY {_LATE}, c.first_at, c.seq LIMIT {_AT_ONCE}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ class Offering:
                 if not rows:
                     return
                 yield from offers
-                values["first_at"], values["seq"] = rows[-1][:2]
+                values["late"], values["first_at"], values["seq"] = rows[-1][:3]
 
     def settle(
         self, done: Sequence[tuple[Offer, Receipt]], case_system: str, offer_again: timedelta, flush: Callable[[], None]
@@ -134,26 +142,44 @@ class Offering:
         `flush` is called before anything is kept, and after it is known what is.
         """
         left = self._intents.left()
-        flush()
-        number = self._names.account(case_system)
-        with self._db.transaction():
-            for each in left:
-                self._db.write(each.statement, each.values)
-            for offer, receipt in done:
-                at = micros(receipt.checked_at)
-                again = micros(receipt.checked_at + offer_again) if receipt.findable in _MAY_CHANGE else None
-                written = receipt.model_dump_json()
-                self._db.write(_RECEIVE, (offer.number, number, offer.revision, written, receipt.findable, again, at))
-                self._refusals.settle("conversation", case_system, offer.conversation.id)
-                self._db.write(_LET_GO, (offer.number, number))
+        if not done and not left:
+            return
+        try:
+            flush()
+            number = self._names.account(case_system)
+            with self._db.transaction():
+                for each in left:
+                    self._db.write(each.statement, each.values)
+                for offer, receipt in done:
+                    at = micros(receipt.checked_at)
+                    again = micros(receipt.checked_at + offer_again) if receipt.findable in _MAY_CHANGE else None
+                    written = receipt.model_dump_json()
+                    self._db.write(
+                        _RECEIVE, (offer.number, number, offer.revision, written, receipt.findable, again, at)
+                    )
+                    self._refusals.settle("conversation", case_system, offer.conversation.id)
+                    self._let_go(offer, number)
+        except BaseException:
+            self._intents.put_back(left)
+            raise
 
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""
         with self._db.transaction():
-            self._db.write(_LET_GO, (offer.number, self._names.account(case_system)))
+            self._let_go(offer, self._names.account(case_system))
             return self._refusals.add(
                 "conversation", case_system, offer.conversation.id, reason, revision=offer.revision
             )
+
+    def defer(self, offer: Offer, case_system: str) -> None:
+        """Keep that a conversation could not be delivered now: from the next run on it is offered after all others."""
+        with self._db.transaction():
+            self._db.write(_DEFER, (offer.number, self._names.account(case_system), self._leases.number))
+
+    def _let_go(self, offer: Offer, case_system: int) -> None:
+        for table in ("claims", "deferrals"):
+            statement = f"DELETE FROM {table} WHERE conversation = ? AND case_system = ?"  # noqa: S608 - our own tables
+            self._db.write(statement, (offer.number, case_system))
 
     def _due(self, selection: Selection) -> tuple[str, dict[str, Any]]:
         """Give the end of a query for what is due, and its values."""
@@ -169,6 +195,7 @@ class Offering:
             "shard": selection.shard[0],
             "shards": selection.shard[1],
             "start": micros(selection.start) if selection.start else _EVER,
+            "late": 0,
             "first_at": _EVER,
             "seq": 0,
             "lease": 0,
@@ -184,11 +211,11 @@ class Offering:
     def _claim(self, rows: Sequence[Row], case_system: int) -> list[Offer]:
         """Claim conversations for this run, and give those that no other run was quicker to claim."""
         keys = case_system, self._leases.number
-        numbers = [row[1] for row in rows]
+        numbers = [row[2] for row in rows]
         self._db.write_all(_CLAIM, [(*keys, number) for number in numbers])
         marks = ", ".join("?" * len(numbers))
         ours = {number for (number,) in self._db.read(_CLAIMED.format(marks), (*keys, *numbers))}
-        claimed = [(Claimed(*row[1:7]), row[7]) for row in rows if row[1] in ours]
+        claimed = [(Claimed(*row[2:8]), row[8]) for row in rows if row[2] in ours]
         conversations = self._loading.load([each for each, _ in claimed])
         return [
             Offer(each.number, each.revision, conversation, Receipt.model_validate_json(receipt) if receipt else None)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.ledger.database import Database, Row
-from gemeente_connect.ledger.names import Names, moment, now
+from gemeente_connect.ledger.names import Names, moment
 
 RefusalKind = Literal["conversation", "unreadable", "change", "attachment"]
 
@@ -65,7 +65,7 @@ class Refusals:
         revision: int = 0,
     ) -> bool:
         """Keep a refusal. True when it is new; the same thing refused again counts one more attempt."""
-        time = now()
+        time = self._db.now()
         values = (kind, self._names.account(account), key)
         known = self._db.one(
             "SELECT seq, attempts, revision FROM refusals WHERE kind = ? AND account = ? AND key = ?", values

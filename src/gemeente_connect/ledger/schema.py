@@ -153,6 +153,12 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (conversation, case_system)
     );
     CREATE INDEX claims_by_lease ON claims (lease);
+    CREATE TABLE deferrals (                   -- what the other side could not take: offered after all others
+        conversation INTEGER NOT NULL REFERENCES conversations,
+        case_system INTEGER NOT NULL REFERENCES accounts,
+        lease INTEGER NOT NULL,
+        PRIMARY KEY (conversation, case_system)
+    );
     ALTER TABLE steps ADD COLUMN lease INTEGER;  -- of the run that began it
     ALTER TABLE deliveries ADD COLUMN offered_at BIGINT NOT NULL DEFAULT 0;
     ALTER TABLE attachments ADD COLUMN tried_at BIGINT NOT NULL DEFAULT 0;

@@ -190,6 +190,6 @@ _ADVICE = {
     sqlite3.SQLITE_READONLY: "it cannot be written. Give this user write access to the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened. Check that the folder exists and may be written",
     sqlite3.SQLITE_IOERR: "the disk reports an error. Check the disk, and restore a backup if it goes on",
-    sqlite3.SQLITE_NOTADB: "this file is no ledger. Point `ledger` at another file",
+    sqlite3.SQLITE_NOTADB: "this file is no ledger, or it is damaged. Correct `ledger`, or restore a backup",
     sqlite3.SQLITE_CORRUPT: "the file is damaged. Restore a backup",
 }

@@ -92,12 +92,14 @@ class LedgerSteps:
 
     def keep(self, name: str, value: str, put: Callable[[], None]) -> None:
         """Call `put` when `value` differs from what was last kept under this name."""
+        value.encode()  # anything but a text that can be stored is a bug of the plugin, and concerns this one only
         before = self.kept(name)
         if before == value:
             return
         key = self._case_system, self._conversation, _KEPT + name
         if before is not None:  # if this breaks off, nobody knows which of the two stands there
             self._intents.write(_DOUBT, key, durable=self._lands_within > 0)
+            self._known[_KEPT + name] = self._db.now(), None
         self._leases.refuse_if_lost()
         put()
         now = self._db.now()
@@ -146,17 +148,16 @@ class LedgerSteps:
 
     def _forget(self, key: Key) -> None:
         """Take back an intent: the other side said that it made nothing."""
-        self._intents.later(key[1], _FORGET, key)
-        self._intents.flush()
+        self._intents.write(_FORGET, key, durable=False)
         if key[1] != _SHARED:
             self._known.pop(key[2], None)
 
     def _finish(self, key: Key, refs: Refs) -> Refs:
         result = json.dumps(dict(refs))
-        self._intents.later(key[1], _FINISH, (result, *key))
         if key[1] == _SHARED:
-            self._intents.flush()  # others may be waiting for it
+            self._intents.write(_FINISH, (result, *key), durable=False)  # others may be waiting for it
         else:
+            self._intents.later(key[1], _FINISH, (result, *key))
             self._known[key[2]] = 0, result
         return refs
 

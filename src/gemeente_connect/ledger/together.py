@@ -63,6 +63,11 @@ class Together:
             taken, self._later = self._later, []
         return taken
 
+    def put_back(self, taken: list[_Later]) -> None:
+        """Leave again what was taken out and could not be committed."""
+        with self._asking:
+            self._later = [*taken, *self._later]
+
     def flush(self) -> None:
         """Commit what was left for later, if anything was."""
         if self._later:

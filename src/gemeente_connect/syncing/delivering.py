@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO, Literal
@@ -18,9 +18,9 @@ from gemeente_connect.errors import (
     StorageError,
     TemporaryError,
 )
-from gemeente_connect.ledger import LANDS_WITHIN, OFFER_AGAIN, InDoubtError, Ledger, Offer
+from gemeente_connect.ledger import LANDS_WITHIN, OFFER_AGAIN, InDoubtError, LeaseLostError, Ledger, Offer
 from gemeente_connect.syncing.detaching import remind
-from gemeente_connect.syncing.report import Delivery, Report, Watch, bug, unwatched
+from gemeente_connect.syncing.report import Delivery, Report, Watch, bug, guarded, unwatched
 
 Start = date | Literal["all"]
 """The day from which conversations are delivered, judged by their first message, in Dutch time; or `"all"`, said aloud,
@@ -65,6 +65,9 @@ def deliver(
     offered again. `shard`: which part of the conversations, and in how many parts they are divided, where
     several processes deliver.
     """
+    if not 0 <= shard[0] < shard[1]:
+        message = f"there is no part {shard[0]} of {shard[1]}: parts are counted from 0"
+        raise ConfigError(message)
     report = report if report is not None else Report()
     chosen = account, case_system.account, moment_of(start), skip, shard
     due, report.before_start = ledger.count_due(*chosen)
@@ -96,6 +99,7 @@ class _Delivering:
     _failed: bool = False
     _crashed: BaseException | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
+    _ended: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _taking: threading.Lock = field(default_factory=threading.Lock)
     _telling: threading.Lock = field(default_factory=threading.Lock)
     _keeping: threading.Lock = field(default_factory=threading.Lock)
@@ -108,21 +112,33 @@ class _Delivering:
 
     def run(self, workers: int) -> None:
         """Deliver with as many threads, this one being the first. Raises what a worker did not expect."""
-        others = [threading.Thread(target=self._work, name=f"deliver-{n}") for n in range(1, min(workers, self.due))]
+        others = [threading.Thread(target=self._other, name=f"deliver-{n}") for n in range(1, min(workers, self.due))]
         for each in others:
             each.start()
         try:
             self._work()
         finally:
             self._stopped.set()
-            for each in others:
-                each.join()
+            waiting = len(others)
+            while waiting:  # not join(): interrupted, it takes a thread that runs for one that has ended
+                try:
+                    self._ended.acquire()
+                    waiting -= 1
+                except KeyboardInterrupt as error:
+                    self._crashed = self._crashed or error
         if self._crashed and not isinstance(self._crashed, KeyboardInterrupt):
+            if isinstance(self._crashed, GemeenteConnectError):
+                with self._keeping, suppress(GemeenteConnectError):
+                    self._keep()
             raise self._crashed
         with self._keeping:
             self._keep()
         if self._crashed:
             raise self._crashed
+
+    def _other(self) -> None:
+        self._work()
+        self._ended.release()
 
     def _work(self) -> None:
         try:
@@ -155,10 +171,15 @@ class _Delivering:
         steps = self.ledger.steps(offer, account, self._lands_within)
         try:
             receipt = self.case_system.deliver(offer.conversation, steps, self.files)
-        except TemporaryError as error:
+        except InDoubtError as error:
             self.report.deferred[key] = str(error)
-            return None if isinstance(error, InDoubtError) else error
-        except (AuthError, ConfigError, StorageError) as error:
+        except LeaseLostError as error:
+            return error
+        except (TemporaryError, AuthError, ConfigError, StorageError) as error:
+            if isinstance(error, TemporaryError):
+                self.report.deferred[key] = str(error)
+            with suppress(StorageError):
+                self.ledger.defer(offer, account)
             return error
         except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
             reason = str(error) if isinstance(error, RejectedError) else bug(account, error)
@@ -174,9 +195,9 @@ class _Delivering:
     def _keep(self) -> None:
         """Keep the receipts of what was delivered since the last time."""
         unkept, self._unkept = self._unkept, []
-        if unkept or self._together > 1:  # also where something was begun and refused
+        with guarded(self.case_system.account):
             self.ledger.settle_all(unkept, self.case_system.account, self.offer_again, flush=self._flush)
-            self.report.delivered += [Delivery(o.conversation.id, o.before is not None, r) for o, r in unkept]
+        self.report.delivered += [Delivery(o.conversation.id, o.before is not None, r) for o, r in unkept]
 
 
 def moment_of(start: Start) -> datetime | None:

@@ -45,7 +45,7 @@ class Difference:
     conversation: str | None
     """None: the record bears no id of ours."""
     reference: str | None
-    """Of the record there; None: it has none, or is missing."""
+    """Of the record there; None: it has none, is missing, or is one of two of which the other is to be looked for."""
     findable: Findable | None
     """What the portal shows now; None: there is no record."""
 
@@ -67,7 +67,8 @@ def reconcile(case_system: CaseSystem, ledger: Ledger, *, since: datetime | None
             if ours is None or not ours.begun:
                 yield _of_unknown(ledger, account, record)
             elif not seen.add(ours.number):
-                yield _difference(Kind.THERE_TWICE, record)
+                other = None if record.reference == ours.reference else record.reference  # which one the ledger means
+                yield Difference(Kind.THERE_TWICE, record.conversation, other, record.findable)
             elif not ours.left:
                 yield from _compared(ours, record)
     for ours in ledger.mending.delivered(account):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from gemeente_connect.contracts import Files, Finding, Plan, Receipt, Record, Refs, Steps
-from gemeente_connect.errors import RejectedError
+from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Conversation, Identity
 from gemeente_connect_loket.content import Content, content
 from gemeente_connect_loket.finding import judge, never, verdict
@@ -24,6 +24,7 @@ PART: Final = 1 << 20
 _NO_REGISTER: Final = (
     "the register of residents is empty, so nobody finds anything: run 'mijn-loket residents import FILE.csv'"
 )
+_NO_FILE: Final = "there is no database at {}: correct 'database', or restore it"
 _GONE: Final = (
     "removed-there: its record is gone from the database of Mijn Loket and is not made again: restore the database, or "
     "drop this"
@@ -80,11 +81,18 @@ class Loket:
         return Plan(action=action, findable=found.findable, missing=now.missing)
 
     def records(self, since: datetime | None) -> Iterator[Record]:
-        """Yield all records: the file does not know since when somebody else changed one."""
+        """Yield all records: the file does not know since when somebody else changed one.
+
+        Raises ConfigError where there is no file: it was lost, or the path is wrong.
+        """
+        if not self._store.exists:
+            raise ConfigError(_NO_FILE.format(self._store.path))
         return records(self._store)
 
     def detach(self, conversation: str, done: Mapping[str, Refs], who: Identity | None) -> tuple[Identity, ...]:
         """Take a conversation away from a resident: they never find it again, whatever the register says."""
+        if who is None and not self._store.exists:
+            raise ConfigError(_NO_FILE.format(self._store.path))
         with self._store.writing(durable=True) as connection:
             bsn = _finder(connection, conversation) if who is None else who.value if who.kind == "bsn" else None
             if bsn:
