@@ -1,6 +1,8 @@
 """All benchmarks, one table each: `make bench`."""
 
-from bench import parse, start
+from bench import parse, push, start, sync
 
 start.main()
 parse.main()
+sync.main()
+push.main()

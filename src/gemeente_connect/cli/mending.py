@@ -31,7 +31,7 @@ from gemeente_connect.syncing.reconciling import reconcile as compare
 KINDS = {
     Kind.MISSING_THERE: ("missing there", "it is not made again: restore it there, or leave it"),
     Kind.CHANGED_THERE: ("changed there", "it is not overwritten: undo it there, or leave it"),
-    Kind.THERE_TWICE: ("there twice", "remove the record named here; where none is, the older one is the other one"),
+    Kind.THERE_TWICE: ("there twice", "remove the record that is named; where none is, the one listed there first"),
     Kind.NO_LONGER_FINDABLE: ("no longer findable", "look at the register of residents"),
     Kind.NEWLY_FINDABLE: ("newly findable", "nothing"),
     Kind.UNKNOWN_HERE: ("unknown to the ledger", "was the ledger lost? `collect`, then `adopt`"),
