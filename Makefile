@@ -66,21 +66,27 @@ docs: $(VENV)/dev.done
 bench: $(VENV)/dev.done
 	$(BIN)/python -m bench
 
-# The same, with another parser beside it, in an environment of its own (its licence is GPL: nothing of ours needs it).
-bench-peers: $(VENV)/dev.done
-	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check whatstk==0.9.1
-	BENCH_WHATSTK_PYTHON=$(CURDIR)/.venv-peers/bin/python $(BIN)/python -m bench
+# The same, with other tools beside it, each in an environment of its own: parsers of exported chats for bench.parse
+# (whatstk is GPL: nothing of ours needs it), and tools that keep what an API tells for bench.sync and bench.push.
+PARSERS := whatstk chat-miner chatpack node
+bench-peers: $(VENV)/dev.done $(PARSERS:%=.venv-peers/%/done) .venv-peers/dlt/done .venv-peers/singer/done
+	$(BIN)/python -m bench
 
-# Tools that keep what an API tells, for bench.sync and bench.push: each in an environment of its own.
-bench-peers: .venv-peers/dlt/done .venv-peers/singer/done
-
+.venv-peers/whatstk/done: PEER = whatstk==0.9.1
+.venv-peers/chat-miner/done: PEER = chat-miner==0.6.0
+.venv-peers/chatpack/done: PEER = chatpack==0.1.0
 .venv-peers/dlt/done: PEER = 'dlt[duckdb,parquet,sqlalchemy]==1.31.0' duckdb==2.0.0 sqlalchemy==2.1.9
 .venv-peers/singer/done: PEER = singer-sdk==0.54.9 sqlalchemy==2.1.9
 .venv-peers/%/done:
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check $(PEER)
 	touch $@
+
+# Left out where there is no npm: the tables say so.
+.venv-peers/node/done:
+	mkdir -p $(@D)
+	if command -v npm >/dev/null; then \
+	  npm install --prefix $(@D) --silent --no-audit --no-fund whatsapp-chat-parser@4.0.2 && touch $@; fi
 
 schema: $(VENV)/run.done
 	$(BIN)/python -c 'from gemeente_connect.models import json_schema; print(json_schema())' > docs/reference/models.schema.json

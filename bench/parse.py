@@ -1,141 +1,40 @@
 """Reading exported chats: speed, memory and correctness of the WhatsApp plugin (goals A2 to A6).
 
 Runnable alone: `python -m bench.parse`. Each figure is of a process of its own; processor time is counted from after
-the imports (those are in `bench.start`), except for the unchanged export, which is a whole process. `floor:tuple` is
-the least that a reader has to do: one compiled regular expression a line, into tuples of aware time, sender and whole
-text. Set BENCH_WHATSTK_PYTHON to the Python of an environment that has whatstk to have it measured too.
+the imports (those are in `bench.start`), except where it says whole process. `floor:tuple` is the least that a reader
+has to do: one compiled regular expression a line, into tuples of aware time, sender and whole text. `make bench-peers`
+installs other parsers beside it.
 """
 
-# ruff: noqa: PLR2004 - goals, sizes and chances stand where they are used
+# ruff: noqa: PLR2004 - goals and sizes stand where they are used
 
 from __future__ import annotations
 
 import importlib
 import json
-import os
-import random
-import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bench.measure import median, table
+from bench.chats import FORMS, OWN, RESIDENTS, Truth, write_chat
+from bench.measure import compile_ours, median, table
+from bench.parsers import CHAT_MINER, ENVIRONMENT, NODE, PARSERS, WHATSTK, WHATSTK_TOLD
 
 ROUNDS = 5
-SIZES = (10_000, 100_000, 1_000_000)
-OWN, RESIDENTS = "Gemeente Voorbeeld", ("Jan de Vries", "Fatima", "\u202a+31\u00a06\u00a012345678\u202c")
+MOST = 1_000_000
+SIZES = (10_000, 100_000, MOST)
 ZONE = "Europe/Amsterdam"
-_WORDS = """hallo de lantaarn in onze straat is kapot kunt u kijken wanneer er iemand langs komt dank u wel alvast groet
-afval 🙂 ophalen vergunning paspoort (spoed) café: morgen 12:30 adres?"""
-WORDS = _WORDS.split()
-Truth = tuple[str, str | None, str, str | None]
-"""Local time as it stands, sender, text, name of the attachment (`?` where it was left out)."""
-
-
-# ---- chats to read ---------------------------------------------------------------------------------------------------
-
-
-class Ios:
-    name = "iOS, Dutch"
-    line = re.compile(r"\u200e?\[(\d\d)-(\d\d)-(\d{4}), (\d\d):(\d\d):(\d\d)\] (?:([^:]+): )?(.*)")
-    newline, seconds = "\r\n", True
-    subject = "heeft het onderwerp gewijzigd naar “Melding: straat”"
-
-    @staticmethod
-    def header(t: datetime) -> str:
-        return f"[{t:%d-%m-%Y, %H:%M:%S}] "
-
-    @staticmethod
-    def report(text: str) -> str:
-        return f"Buurt: \u200e{text}"
-
-    @staticmethod
-    def media(name: str | None) -> str:
-        return f"\u200e<bijgevoegd: {name}>" if name else "\u200eafbeelding weggelaten"
-
-    @staticmethod
-    def fields(found: tuple[str, ...]) -> list[int]:
-        day, month, year, *clock = map(int, found[:6])
-        return [year, month, day, *clock]
-
-
-class Android(Ios):
-    name = "Android, Dutch"
-    line = re.compile(r"(\d\d)-(\d\d)-(\d{4}) (\d\d):(\d\d)() - (?:([^:]+): )?(.*)")
-    newline, seconds = "\n", False
-
-    @staticmethod
-    def header(t: datetime) -> str:
-        return f"{t:%d-%m-%Y %H:%M} - "
-
-    @staticmethod
-    def report(text: str) -> str:
-        return text
-
-    @staticmethod
-    def media(name: str | None) -> str:
-        return f"\u200e{name} (bestand bijgevoegd)" if name else "<Media weggelaten>"
-
-    @staticmethod
-    def fields(found: tuple[str, ...]) -> list[int]:
-        day, month, year, hour, minute = map(int, found[:5])
-        return [year, month, day, hour, minute]
-
-
-class AndroidUs(Android):
-    name = "Android, US English"
-    line = re.compile(r"(\d{1,2})/(\d{1,2})/(\d\d), (\d{1,2}):(\d\d)\u202f([AP]M) - (?:([^:]+): )?(.*)")
-    subject = "changed the subject from “a: b” to “Melding: straat”"
-
-    @staticmethod
-    def header(t: datetime) -> str:
-        return f"{t.month}/{t.day}/{t:%y}, {t.hour % 12 or 12}:{t:%M}\u202f{t:%p} - "
-
-    @staticmethod
-    def media(name: str | None) -> str:
-        return f"{name} (file attached)" if name else "<Media omitted>"
-
-    @staticmethod
-    def fields(found: tuple[str, ...]) -> list[int]:
-        month, day, year, hour, minute = map(int, found[:5])
-        return [2000 + year, month, day, hour % 12 + 12 * (found[5] == "PM"), minute]
-
-
-FORMS: dict[str, type[Ios]] = {"ios": Ios, "android": Android, "android-us": AndroidUs}
-
-
-def write_chat(path: Path, count: int, form: type[Ios]) -> Iterator[Truth]:
-    """Make up a chat of a neighbourhood, and tell what stands in it."""
-    chance = random.Random(count)
-    now = datetime(2019, 1, 13, 8)  # noqa: DTZ001 - a chat has the time of a wall clock
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for _ in range(count):
-            now += timedelta(seconds=chance.randrange(0, 240))
-            stands = now.isoformat() if form.seconds else now.replace(second=0).isoformat()
-            sender: str | None = OWN if chance.random() < 0.45 else chance.choice(RESIDENTS)
-            text = " ".join(chance.choices(WORDS, k=chance.randrange(1, 24)))
-            kind, media = chance.random(), None
-            if kind < 0.01:
-                sender, text = None, f"{sender} {form.subject}"
-                body = form.report(text)
-            elif kind < 0.04:
-                media = f"IMG-{now:%Y%m%d}-WA{chance.randrange(9999):04}.jpg" if kind < 0.02 else None
-                text = text if kind < 0.03 else ""
-                body = f"{sender}: {form.media(media)}" + (f"\n{text}" if text else "")
-                media = media or "?"
-            else:
-                if kind < 0.16:
-                    text += "\n" + text[: chance.randrange(1, 40)].strip() + "\n\n[5/2, 16:08] Piet: geplakt"
-                body = f"{sender}: {text}"
-            file.write(form.header(now) + body + form.newline)
-            yield stands, sender, text, media
+GOALS = {"rows with ids": 2.0, "Message models": 3.0}
+"""At most so many times the processor time of `floor:tuple`."""
+FASTER = {WHATSTK: 3.8, WHATSTK_TOLD: 1.4}
+"""At least so many times the processor time of rows with ids."""
 
 
 def settings(path: Path) -> dict[str, Any]:
@@ -178,6 +77,10 @@ def models(path: Path) -> int:
     return sum(len(page.messages) for page in _channel(path).pages(None))
 
 
+def models_in_a_list(path: Path) -> int:
+    return len([message for page in _channel(path).pages(None) for message in page.messages])
+
+
 def unchanged(path: Path) -> int:
     since = path.with_suffix(".cursor").read_text()
     return sum(len(page.messages) for page in _channel(path).pages(since))
@@ -194,35 +97,44 @@ WORK: dict[str, Callable[[Path], int]] = {
     "floor:tuple": floor_tuple,
     "rows with ids": rows_with_ids,
     "Message models": models,
+    "models in a list": models_in_a_list,
     "unchanged": unchanged,
 }
-WHATSTK = """
-import json, sys, time, warnings
-warnings.simplefilter("ignore")
-from whatstk import WhatsAppChat
-before = time.process_time()
-count = len(WhatsAppChat.from_source(sys.argv[1]).df)
-print(json.dumps({"cpu": time.process_time() - before, "count": count, "rss": 0}))
-"""
 
 
 def _work(name: str, path: Path) -> None:
-    if name in {"rows with ids", "Message models"}:  # importing is not what is measured
+    if name.startswith(("rows", "Message", "models")):  # importing is not what is measured
         importlib.import_module("gemeente_connect_whatsapp_export.channel")
         importlib.import_module("gemeente_connect_whatsapp_export.people")
     before = time.process_time()
     count = WORK[name](path)
     cpu = time.process_time() - before
-    print(json.dumps({"cpu": cpu, "count": count, "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(json.dumps({"cpu": cpu, "count": count, "rss": _most_memory()}))
 
 
-def run(name: str, path: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.parse", name, str(path)]
-    if name == "whatstk":
-        command = [os.environ["BENCH_WHATSTK_PYTHON"], "-c", WHATSTK, str(path)]
+def _most_memory() -> float:
+    """Give the most that this process had, in megabytes; where `/proc` is not, with what its parent had."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
+
+
+Figures = dict[str, float]
+
+
+def run(name: str, path: Path) -> Figures:
+    """Do a piece of work in a process of its own. A parser that cannot read the file has found nothing."""
+    command: Sequence[str] = [sys.executable, "-m", "bench.parse", name, str(path)]
+    if name in PARSERS:
+        command = PARSERS[name].command(path, FORMS[path.stem.split(".")[0]])
     begin = time.perf_counter()
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[1], env=ENVIRONMENT
+    )
     wall = time.perf_counter() - begin
+    if done.returncode and name in PARSERS:
+        return {"cpu": 0, "count": 0, "rss": 0, "wall": wall}
     if done.returncode:
         sys.exit(f"{name} ended with {done.returncode}:\n{done.stderr}")
     return {**json.loads(done.stdout), "wall": wall}
@@ -232,23 +144,32 @@ def run(name: str, path: Path) -> dict[str, float]:
 
 
 def _speed(folder: Path) -> list[list[str]]:
-    peers = ["whatstk"] if os.environ.get("BENCH_WHATSTK_PYTHON") else []
     lines = []
+    names = ["floor:tuple", *GOALS, *(name for name, parser in PARSERS.items() if parser.installed)]
     for key, form in FORMS.items():
         path = folder / f"{key}.100000.txt"
-        names = ["floor:tuple", "rows with ids", "Message models", *peers]
         rounds = [{name: run(name, path) for name in names} for _ in range(ROUNDS + 1)][1:]
         for name in names:
-            each = 10 * median([1_000 * r[name]["cpu"] / 1_000 for r in rounds])
-            ratio = median([r[name]["cpu"] / r["floor:tuple"]["cpu"] for r in rounds])
-            goal = {"rows with ids": 2.0, "Message models": 3.0}.get(name)
-            lines.append([form.name, name, f"{each:.2f}", f"{ratio:.2f}", *_judge(ratio, goal)])
-        if not peers:
-            lines.append([form.name, "whatstk", "not installed", "", "", ""])
-            continue
-        faster = median([r["whatstk"]["cpu"] / r["rows with ids"]["cpu"] for r in rounds])
-        lines.append([form.name, "whatstk / rows with ids", "", f"{faster:.1f}", "≥ 3.8", _yes(faster >= 3.8)])
-    return lines
+            found = rounds[0][name]["count"] / 100_000
+            if not found:
+                lines.append([form.name, name, "cannot read it", "", "0 %", "", ""])
+                continue
+            each = 10 * median([r[name]["cpu"] for r in rounds])
+            ratio = _times(rounds, name, "floor:tuple")
+            goal = _judge(ratio, GOALS.get(name))
+            lines.append([form.name, name, f"{each:.2f}", f"{ratio:.2f}", f"{found:.0%}", *goal])
+        for name, least in FASTER.items():
+            if name in names and rounds[0][name]["count"]:
+                faster = _times(rounds, name, "rows with ids")
+                goal = [f"≥ {least}", _yes(faster >= least)]
+                lines.append([form.name, f"{name} / rows with ids", "", f"{faster:.2f}", "", *goal])
+    missing = [name for name, parser in PARSERS.items() if not parser.installed]
+    return [*lines, *(["", name, "not installed", "", "", "", ""] for name in missing)]
+
+
+def _times(rounds: list[dict[str, Figures]], one: str, other: str) -> float:
+    """Give how many times the processor time of the other one takes: the median of those of the same round."""
+    return median([each[one]["cpu"] / each[other]["cpu"] for each in rounds])
 
 
 def _memory(folder: Path) -> list[list[str]]:
@@ -262,7 +183,30 @@ def _memory(folder: Path) -> list[list[str]]:
         cursor = page.cursor
     path.with_suffix(".cursor").write_text(cursor)
     whole = median([run("unchanged", path)["wall"] for _ in range(ROUNDS)])
-    return [*lines, ["1,000,000 unchanged, whole process, s", f"{whole:.2f}", *_judge(whole, 0.4)]]
+    lines.append(["1,000,000 unchanged, whole process, s", f"{whole:.2f}", *_judge(whole, 0.4)])
+    return [*lines, _against_node(path, whole), *_in_a_list(path)]
+
+
+def _against_node(path: Path, whole: float) -> list[str]:
+    what = "the same / the parser on node, whole process"
+    if not PARSERS[NODE].installed:
+        return [what, "not installed", "≤ 0.16", ""]
+    share = whole / median([run(NODE, path)["wall"] for _ in range(3)])
+    return [what, f"{share:.2f}", *_judge(share, 0.16)]
+
+
+def _in_a_list(path: Path) -> list[list[str]]:
+    """All models kept, which nobody has to: pages are there so that they need not be."""
+    rounds = [{name: run(name, path) for name in ("floor:tuple", "models in a list")} for _ in range(2)]
+    ratio = _times(rounds, "models in a list", "floor:tuple")
+    memory = max(each["models in a list"]["rss"] for each in rounds)
+    what = f"{MOST:,} models in a list"
+    lines = [[f"{what}, processor time, × floor:tuple", f"{ratio:.2f}", *_judge(ratio, 2.0)]]
+    lines.append([f"{what}, RSS, MB", f"{memory:.0f}", "", ""])
+    if not PARSERS[CHAT_MINER].installed:
+        return [*lines, [f"{what}, RSS / {CHAT_MINER}", "not installed", "≤ 1.05", ""]]
+    share = memory / run(CHAT_MINER, path)["rss"]
+    return [*lines, [f"{what}, RSS / {CHAT_MINER}", f"{share:.2f}", *_judge(share, 1.05)]]
 
 
 def _correctness(folder: Path) -> list[list[str]]:
@@ -331,6 +275,7 @@ def _yes(reached: bool) -> str:  # noqa: FBT001 - a word for a yes or no
 
 
 def main() -> None:
+    compile_ours()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for key, form in FORMS.items():
@@ -339,7 +284,7 @@ def main() -> None:
                     pass
         speed = _speed(folder)
         rest = [*_memory(folder), *_correctness(folder), *_hostile(folder)]
-    header = ["form", "what", "µs a message", "× floor", "goal", "reached"]
+    header = ["form", "what", "µs a message", "× floor", "found", "goal", "reached"]
     table(f"Reading 100,000 exported messages, processor time, median of {ROUNDS}", header, speed)
     table(
         "Reading exports: memory, repetition, correctness, hostile input", ["what", "figure", "goal", "reached"], rest
