@@ -18,11 +18,11 @@ from gemeente_connect.testing import FaultyProxy, RestServer
 
 
 @pytest.fixture(scope="session")
-def plugins() -> Iterator[Plugins]:
-    """All that is installed, and the example `desk` of this folder."""
+def plugins() -> Plugins:
+    """All that is installed, and the example `desk` of this folder, which only the tests here are to find."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(SITE)
-        yield discover()
+        return discover()
 
 
 @pytest.fixture(scope="session")
