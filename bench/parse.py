@@ -152,24 +152,26 @@ def _speed(folder: Path) -> list[list[str]]:
         for name in names:
             found = rounds[0][name]["count"] / 100_000
             if not found:
-                lines.append([form.name, name, "cannot read it", "", "0 %", "", ""])
+                lines.append([form.name, name, "cannot read it", "", "", "0%", "", ""])
                 continue
             each = 10 * median([r[name]["cpu"] for r in rounds])
-            ratio = _times(rounds, name, "floor:tuple")
-            goal = _judge(ratio, GOALS.get(name))
-            lines.append([form.name, name, f"{each:.2f}", f"{ratio:.2f}", f"{found:.0%}", *goal])
+            times = _times(rounds, name, "floor:tuple")
+            goal = _judge(median(times), GOALS.get(name))
+            ratios = f"{median(times):.2f}", f"{min(times):.2f}–{max(times):.2f}"
+            lines.append([form.name, name, f"{each:.2f}", *ratios, f"{found:.0%}", *goal])
         for name, least in FASTER.items():
             if name in names and rounds[0][name]["count"]:
-                faster = _times(rounds, name, "rows with ids")
-                goal = [f"≥ {least}", _yes(faster >= least)]
-                lines.append([form.name, f"{name} / rows with ids", "", f"{faster:.2f}", "", *goal])
+                times = _times(rounds, name, "rows with ids")
+                ratios = f"{median(times):.2f}", f"{min(times):.2f}–{max(times):.2f}"
+                goal = [f"≥ {least}", _yes(median(times) >= least)]
+                lines.append([form.name, f"{name} / rows with ids", "", *ratios, "", *goal])
     missing = [name for name, parser in PARSERS.items() if not parser.installed]
-    return [*lines, *(["", name, "not installed", "", "", "", ""] for name in missing)]
+    return [*lines, *(["", name, "not installed", "", "", "", "", ""] for name in missing)]
 
 
-def _times(rounds: list[dict[str, Figures]], one: str, other: str) -> float:
-    """Give how many times the processor time of the other one takes: the median of those of the same round."""
-    return median([each[one]["cpu"] / each[other]["cpu"] for each in rounds])
+def _times(rounds: list[dict[str, Figures]], one: str, other: str) -> list[float]:
+    """Give, by round, how many times the processor time of the other one takes."""
+    return [each[one]["cpu"] / each[other]["cpu"] for each in rounds]
 
 
 def _memory(folder: Path) -> list[list[str]]:
@@ -198,7 +200,7 @@ def _against_node(path: Path, whole: float) -> list[str]:
 def _in_a_list(path: Path) -> list[list[str]]:
     """All models kept, which nobody has to: pages are there so that they need not be."""
     rounds = [{name: run(name, path) for name in ("floor:tuple", "models in a list")} for _ in range(2)]
-    ratio = _times(rounds, "models in a list", "floor:tuple")
+    ratio = median(_times(rounds, "models in a list", "floor:tuple"))
     memory = max(each["models in a list"]["rss"] for each in rounds)
     what = f"{MOST:,} models in a list"
     lines = [[f"{what}, processor time, × floor:tuple", f"{ratio:.2f}", *_judge(ratio, 2.0)]]
@@ -252,13 +254,17 @@ def _hostile(folder: Path) -> list[list[str]]:
         for size in (1_500_000, 3_000_000):
             path = folder / "hostile.txt"
             path.write_text(make(size), encoding="utf-8")
-            before = time.process_time()
-            for _ in _channel(path).pages(None):
-                pass
-            took.append(time.process_time() - before)
+            took.append(min(_seconds(path) for _ in range(3)))
         ratio = took[1] / took[0]
         lines.append([f"{name}: 3 MB / 1.5 MB", f"{ratio:.1f} ({took[1]:.2f} s)", "≤ 3", _yes(ratio <= 3)])
     return lines
+
+
+def _seconds(path: Path) -> float:
+    before = time.process_time()
+    for _ in _channel(path).pages(None):
+        pass
+    return time.process_time() - before
 
 
 def _judge(value: float, goal: float | None) -> list[str]:
@@ -284,8 +290,8 @@ def main() -> None:
                     pass
         speed = _speed(folder)
         rest = [*_memory(folder), *_correctness(folder), *_hostile(folder)]
-    header = ["form", "what", "µs a message", "× floor", "found", "goal", "reached"]
-    table(f"Reading 100,000 exported messages, processor time, median of {ROUNDS}", header, speed)
+    header = ["form", "what", "µs a message", "× floor", "from – to", "found", "goal", "reached"]
+    table(f"Reading 100,000 exported messages, processor time, median of {ROUNDS} rounds", header, speed)
     table(
         "Reading exports: memory, repetition, correctness, hostile input", ["what", "figure", "goal", "reached"], rest
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -122,6 +123,22 @@ def test_a_contact_whose_name_reads_like_a_report_is_still_a_person(chats: Path,
 def test_a_message_of_which_only_the_name_is_left_keeps_its_sender(read_one: Reader) -> None:
     got = read_one(JAN + "02-05-2022 16:11 - Jan de Vries:\nna een lege regel\n")
     assert (got.messages[-1].direction, got.texts[-1]) == ("in", "na een lege regel")
+
+
+def test_a_line_that_begins_with_a_colon_is_of_nobody(read_one: Reader) -> None:
+    got = read_one(JAN + "02-05-2022 16:11 - : \n02-05-2022 16:11 - Piet: hoi\n", chat="buurt")
+    assert (got.messages[-2].kind, got.messages[-2].sender, got.messages[-2].text) == ("system", None, ":")
+
+
+def test_somebody_whose_name_is_nothing_to_see_is_still_somebody(read_one: Reader) -> None:
+    got = read_one(JAN + "02-05-2022 16:11 - \u00a0: hoi\n02-05-2022 16:11 - Piet: hoi\n", chat="buurt")
+    assert got.messages[-2].sender.id == "\u00a0"
+
+
+def test_a_report_that_seems_edited_is_a_report_since_nobody_can_edit_one(read_one: Reader) -> None:
+    pasted = "\u200eJan heeft de groep “Buurt” gemaakt \u200e<Dit bericht is bewerkt>"
+    got = read_one(IOS + f"[02-05-2022 16:11:18] Jan de Vries: {pasted}\r\n", chat="buurt")
+    assert (got.messages[-1].kind, got.messages[-1].sender) == ("system", None)
 
 
 def test_the_hour_that_comes_twice_is_told_apart_by_the_order_of_the_file(read_one: Reader) -> None:
@@ -463,6 +480,17 @@ def test_an_unreadable_file_keeps_its_id_and_stops_no_other(chats: Path, read: R
 def test_a_cursor_of_a_newer_version_is_refused(read_one: Reader) -> None:
     with pytest.raises(ConfigError, match="upgrade"):
         read_one(JAN, since='{"v":99}')
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_garbage_collector_is_as_it_was_between_pages_and_after_them(read_one: Reader, *, is_on: bool) -> None:
+    was_on = gc.isenabled()
+    try:
+        (gc.enable if is_on else gc.disable)()
+        read_one("".join(f"02-05-2022 16:08 - Jan: {n}\n" for n in range(1200)))
+        assert gc.isenabled() is is_on
+    finally:
+        (gc.enable if was_on else gc.disable)()
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------

@@ -104,9 +104,10 @@ class _Look:
 
     def at(self, piece: str, after: int) -> None:
         if not self._newline:
-            self._newline = self._newline_of(piece)
+            piece = piece.lstrip(_BEFORE_FIRST)
+            self._newline = self._newline_of("\n" + piece)
             self._find = re.compile(self._newline + self._form.pattern(clock="{}") + _OPENING).findall
-            piece = self._newline + piece.lstrip(_BEFORE_FIRST)
+            piece = self._newline + piece
         found = self._find(piece)
         self._without_header = 0 if found else self._without_header + len(piece)
         if max(self._without_header, len(piece)) > LONGEST_MESSAGE:
