@@ -68,25 +68,30 @@ class Leases:
 
     def _take(self) -> None:
         owner = f"{_place()} {os.getpid()} {os.urandom(8).hex()}"
-        with self._db.transaction():
-            self._sweep()
-            self._refuse_another_machine()
-            number = self._db.number(
-                "INSERT INTO leases (owner, until) VALUES (?, ?) RETURNING seq", (owner, self._db.now() + LASTS)
-            )
-        self._number = number
-        _alive.add(owner)
-        self._owner = owner
+        _alive.add(owner)  # before others can see the lease
+        try:
+            with self._db.transaction():
+                self._sweep()
+                self._refuse_another_machine()
+                number = self._db.number(
+                    "INSERT INTO leases (owner, until) VALUES (?, ?) RETURNING seq", (owner, self._db.now() + LASTS)
+                )
+        except BaseException:
+            _alive.discard(owner)
+            raise
+        self._number, self._owner = number, owner
         self._stopped = threading.Event()
         threading.Thread(target=self._beat, args=(self._stopped,), name="lease", daemon=True).start()
 
     def _let_go(self) -> None:
         number, self._number = self._number, None
         self._stopped.set()
-        _alive.discard(self._owner)
-        with suppress(GemeenteConnectError), self._db.transaction():  # where it fails, the next run sweeps it away
-            self._db.write("DELETE FROM claims WHERE lease = ?", (number,))
-            self._db.write("DELETE FROM leases WHERE seq = ?", (number,))
+        try:
+            with suppress(GemeenteConnectError), self._db.transaction():  # where it fails, the next run sweeps it away
+                self._db.write("DELETE FROM claims WHERE lease = ?", (number,))
+                self._db.write("DELETE FROM leases WHERE seq = ?", (number,))
+        finally:
+            _alive.discard(self._owner)
 
     def _beat(self, stopped: threading.Event) -> None:
         while not stopped.wait(BEAT):
