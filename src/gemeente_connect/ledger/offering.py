@@ -62,12 +62,9 @@ _DEFER = (
     "ON CONFLICT (conversation, case_system) DO UPDATE SET lease = excluded.lease"
 )
 _IN_TIME = "(c.first_at >= :start OR d.conversation IS NOT NULL)"  # what was delivered once is kept up to date
-_LATE = "CASE WHEN f.conversation IS NULL THEN 0 ELSE 1 END"  # it was deferred: others come first
-_NEXT = f"SELECT {_LATE}, c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt"
-_AFTER = (
-    f"AND (f.lease IS NULL OR f.lease <> :lease) AND ({_LATE}, c.first_at, c.seq) > (:late, :first_at, :seq) "
-    f"ORDER BY {_LATE}, c.first_at, c.seq LIMIT {_AT_ONCE}"
-)
+_WALKS = ("AND f.conversation IS NULL", "AND f.lease <> :lease")  # what an earlier run deferred comes after all others
+_NEXT = "SELECT c.first_at, c.seq, c.revision, c.id, a.name, a.kind, t.name, d.receipt"
+_AFTER = f"AND (c.first_at, c.seq) > (:first_at, :seq) ORDER BY c.first_at, c.seq LIMIT {_AT_ONCE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +121,19 @@ class Offering:
         with self._leases.held():
             case_system = values["case_system"] = self._names.account(selection.case_system)
             values["lease"] = self._leases.number
-            while True:
-                with self._db.transaction():
-                    next_ones = f"{_NEXT} {due} AND {_IN_TIME} {_UNCLAIMED} {_AFTER}{self._db.skip_locked('c')}"
-                    rows = self._db.read(next_ones, values)
-                    offers = self._claim(rows, case_system) if rows else []
-                if not rows:
-                    return
-                yield from offers
-                values["late"], values["first_at"], values["seq"] = rows[-1][:3]
+            for walk in _WALKS:  # each in the order of the index
+                next_ones = f"{_NEXT} {due} AND {_IN_TIME} {_UNCLAIMED} {walk} {_AFTER}{self._db.skip_locked('c')}"
+                yield from self._walk(next_ones, {**values, "first_at": _EVER, "seq": 0}, case_system)
+
+    def _walk(self, next_ones: str, values: dict[str, Any], case_system: int) -> Generator[Offer]:
+        while True:
+            with self._db.transaction():
+                rows = self._db.read(next_ones, values)
+                offers = self._claim(rows, case_system) if rows else []
+            if not rows:
+                return
+            yield from offers
+            values["first_at"], values["seq"] = rows[-1][:2]
 
     def settle(
         self, done: Sequence[tuple[Offer, Receipt]], case_system: str, offer_again: timedelta, flush: Callable[[], None]
@@ -195,9 +196,6 @@ class Offering:
             "shard": selection.shard[0],
             "shards": selection.shard[1],
             "start": micros(selection.start) if selection.start else _EVER,
-            "late": 0,
-            "first_at": _EVER,
-            "seq": 0,
             "lease": 0,
         }
 
@@ -211,11 +209,11 @@ class Offering:
     def _claim(self, rows: Sequence[Row], case_system: int) -> list[Offer]:
         """Claim conversations for this run, and give those that no other run was quicker to claim."""
         keys = case_system, self._leases.number
-        numbers = [row[2] for row in rows]
+        numbers = [row[1] for row in rows]
         self._db.write_all(_CLAIM, [(*keys, number) for number in numbers])
         marks = ", ".join("?" * len(numbers))
         ours = {number for (number,) in self._db.read(_CLAIMED.format(marks), (*keys, *numbers))}
-        claimed = [(Claimed(*row[2:8]), row[8]) for row in rows if row[2] in ours]
+        claimed = [(Claimed(*row[1:7]), row[7]) for row in rows if row[1] in ours]
         conversations = self._loading.load([each for each, _ in claimed])
         return [
             Offer(each.number, each.revision, conversation, Receipt.model_validate_json(receipt) if receipt else None)
