@@ -27,8 +27,11 @@ KILLS = 5
 # ---- nothing new -----------------------------------------------------------------------------------------------------
 
 
-def nothing_new(scene: Scene, size: int, rounds: int, *, peers: bool) -> tuple[Lines, Lines, Rounds]:
-    """Sync when nothing happened since all was stored and delivered. Gives figures, goals, and what was run."""
+def nothing_new(scene: Scene, size: int, rounds: int, *, smaller: int | None = None) -> tuple[Lines, Lines]:
+    """Sync when nothing happened since all was stored and delivered. Gives figures and goals.
+
+    `smaller`: a size that was measured before, to run again beside this one; None: peers are run beside it.
+    """
     ours, script, pydantic = (scene.new(name, size) for name in ("idle", "idle-script", "idle-pydantic"))
     command_line, env = _command_line(ours, scene.api.url(size))
     work = {
@@ -37,8 +40,10 @@ def nothing_new(scene: Scene, size: int, rounds: int, *, peers: bool) -> tuple[L
         "sync": partial(scene.ours, "sync", ours, size),
         "gemeente-connect sync": partial(whole, command_line, env=env),
     }
+    if smaller:
+        work[f"sync, {smaller:,}"] = partial(scene.ours, "sync", scene.folder("idle", smaller), smaller)
     for name, peer in PEERS.items():
-        if peers and peer.installed:
+        if not smaller and peer.installed:
             work[name] = partial(scene.peer, peer, scene.new(f"idle-{name[:10]}", size), size)
     in_turn(work, 1)  # stores and delivers all there is
     before = _contents(ours)
@@ -57,7 +62,11 @@ def nothing_new(scene: Scene, size: int, rounds: int, *, peers: bool) -> tuple[L
     for peer_name, goal in (("Singer → SQLite", 0.45), ("dlt → SQLite", 0.25)):
         if peer_name in runs:
             goals.append([f"B5 {what}: sync / {peer_name}, wall", *judged(_times(runs, peer_name), goal)])
-    return figures(what, runs), goals, runs
+    if smaller:
+        goals.append(
+            [f"B6 nothing new, {size:,} / {smaller:,}, wall", *judged(_times(runs, f"sync, {smaller:,}"), 1.15)]
+        )
+    return figures(what, runs), goals
 
 
 def _times(runs: Rounds, other: str) -> float:
@@ -90,7 +99,11 @@ def _command_line(folder: Path, url: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _contents(folder: Path) -> list[str]:
-    return [hashlib.sha256((folder / f"{name}.sqlite").read_bytes()).hexdigest() for name in ("ledger", "loket")]
+    digests = []
+    for name in ("ledger", "loket"):
+        with (folder / f"{name}.sqlite").open("rb") as file:  # in parts: what starts a process counts as its memory
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return digests
 
 
 # ---- the cursor was lost ---------------------------------------------------------------------------------------------

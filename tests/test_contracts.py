@@ -11,20 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr, ValidationError
 
+from gemeente_connect.abilities import Checkable, Finding, Plan, Plans
 from gemeente_connect.contracts import (
     CONTRACT,
     CaseSystem,
     Channel,
-    Checkable,
     Connector,
     Cursor,
     Files,
     Findable,
-    Finding,
     LocalPath,
     Page,
-    Plan,
-    Plans,
     Receipt,
     Refs,
     Settings,

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from gemeente_connect.contracts import Cursor, Files, Findable, Page, Plan, Receipt, Refs, Steps, Unreadable
+from gemeente_connect.abilities import Plan
+from gemeente_connect.contracts import Cursor, Files, Findable, Page, Receipt, Refs, Steps, Unreadable
 from gemeente_connect.conversations import conversation_id
 from gemeente_connect.errors import (
     AuthError,
@@ -67,7 +68,7 @@ def test_what_a_channel_has_is_delivered_once_and_the_report_says_who_finds_it(l
     assert [delivery.conversation for delivery in report.delivered] == list(IDS.values())
     again = sync(channel, case_system, ledger=ledger, start="all")
     assert (again.new, again.known, again.delivered) == (0, 0, [])
-    assert len(case_system.records) == 3
+    assert len(case_system.made) == 3
 
 
 def test_a_refused_conversation_is_kept_with_its_reason_and_the_rest_is_delivered(ledger: Ledger) -> None:
@@ -84,7 +85,7 @@ def test_an_update_goes_to_the_same_record_and_is_called_one(ledger: Ledger) -> 
     (second,) = sync(channel, case_system, ledger=ledger, start="all").delivered
     assert (first.update, second.update) == (False, True)
     assert first.receipt.reference == second.receipt.reference
-    assert case_system.records[0].turns == {"m1": "Bericht 1", "m2": "Dank u wel."}
+    assert case_system.made[0].turns == {"m1": "Bericht 1", "m2": "Dank u wel."}
 
 
 def test_conversations_that_nobody_finds_are_counted_by_reason(ledger: Ledger) -> None:
@@ -221,7 +222,7 @@ def test_attachments_are_fetched_kept_and_delivered(ledger: Ledger, tmp_path: Pa
     files, case_system = FileStore(tmp_path / "files"), FakeCaseSystem()
     channel = FakeChannel([_photo(1, "a"), _photo(2, "b")], page_size=1, contents={"a": b"inhoud", "b": b"inhoud"})
     report = sync(channel, case_system, ledger=ledger, start="all", files=files)
-    (record,) = case_system.records
+    (record,) = case_system.made
     (digest,) = record.files
     with files.open(digest) as kept:
         assert kept.read() == b"inhoud"
@@ -307,10 +308,10 @@ def test_attachments_that_were_not_fetched_by_an_earlier_run_are_fetched_by_the_
 ) -> None:
     channel, case_system = FakeChannel([_photo(1, "a")], contents={"a": b"inhoud"}), FakeCaseSystem()
     sync(channel, case_system, ledger=ledger, start="all")
-    assert case_system.records[0].files == set()
+    assert case_system.made[0].files == set()
     report = sync(channel, case_system, ledger=ledger, start="all", files=FileStore(tmp_path / "files"))
     assert [delivery.update for delivery in report.delivered] == [True]
-    assert len(case_system.records[0].files) == 1
+    assert len(case_system.made[0].files) == 1
 
 
 def test_a_run_without_an_attachment_store_says_so_when_one_is_needed(ledger: Ledger, tmp_path: Path) -> None:
@@ -506,8 +507,8 @@ def _two_runs(where: Path | str, case_system: FakeCaseSystem) -> None:
 
 
 def _all_is_there_once(case_system: FakeCaseSystem) -> None:
-    turns = sorted(text for record in case_system.records for text in record.turns.values())
-    assert len(case_system.records) == 3
+    turns = sorted(text for record in case_system.made for text in record.turns.values())
+    assert len(case_system.made) == 3
     assert turns[:2] == ["Bericht 2", "Bericht 4"]
     assert len(turns) in {5, 6}  # whether the late message joins a turn depends on whether that was delivered before
     assert sorted("\n".join(turns).split("\n")) == [
@@ -555,7 +556,7 @@ def test_without_steps_the_same_crash_doubles_which_shows_that_these_tests_can_f
     with pytest.raises(Crash):
         sync(channel, case_system, ledger=ledger, start="all")
     sync(channel, case_system, ledger=ledger, start="all")
-    assert len(case_system.records) == 2
+    assert len(case_system.made) == 2
 
 
 def test_a_case_system_that_is_always_down_is_deferred_and_not_refused(ledger: Ledger) -> None:
@@ -653,8 +654,8 @@ class _Slow(FakeCaseSystem):
 def test_several_workers_deliver_side_by_side_each_conversation_once(ledger: Ledger) -> None:
     case_system = _Slow()
     report = sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4)
-    assert len(report.delivered) == len(case_system.records) == len(MANY)
-    assert len({record.external_id for record in case_system.records}) == len(MANY)
+    assert len(report.delivered) == len(case_system.made) == len(MANY)
+    assert len({record.external_id for record in case_system.made}) == len(MANY)
     assert sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4).delivered == []
 
 
@@ -677,7 +678,7 @@ def test_what_no_worker_expected_ends_the_run_and_is_raised(ledger: Ledger) -> N
         sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4)
     case_system.crash_at = None
     sync(FakeChannel(MANY), case_system, ledger=ledger, start="all", workers=4)
-    assert len(case_system.records) == len({record.external_id for record in case_system.records}) == len(MANY)
+    assert len(case_system.made) == len({record.external_id for record in case_system.made}) == len(MANY)
 
 
 class _Flushing(FakeCaseSystem):
@@ -693,7 +694,7 @@ class _Flushing(FakeCaseSystem):
             "SELECT (SELECT count(*) FROM deliveries), "
             "(SELECT count(*) FROM steps WHERE name = 'record' AND result IS NOT NULL)"
         )
-        self.told.append((len(self.records), *counts))
+        self.told.append((len(self.made), *counts))
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -720,7 +721,7 @@ def test_what_was_delivered_before_a_crash_and_not_kept_is_looked_up_and_not_dou
     assert case_system.told == []
     case_system.crash_at = None
     assert len(sync(FakeChannel(MANY), case_system, ledger=ledger, start="all").delivered) == len(MANY)
-    assert len(case_system.records) == len(MANY)
+    assert len(case_system.made) == len(MANY)
 
 
 @pytest.mark.parametrize(
@@ -739,7 +740,7 @@ def test_conversations_that_can_never_be_delivered_keep_no_other_from_it(
     for _ in range(4):  # the first runs end early: nobody knows yet that it is these and not the other side
         report = sync(channel, case_system, ledger=ledger, start="all")
         assert report.errors == [error]
-    assert len(case_system.records) == len(MANY) - 3
+    assert len(case_system.made) == len(MANY) - 3
 
 
 @pytest.mark.parametrize("shard", [(2, 2), (-1, 2), (0, 0), (0, -2)])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gemeente_connect.abilities import Plans
 from gemeente_connect.contracts import (
     CaseSystem,
     Channel,
@@ -18,7 +19,6 @@ from gemeente_connect.contracts import (
     Files,
     Findable,
     Page,
-    Plans,
     Receipt,
     Refs,
     Steps,
@@ -49,11 +49,11 @@ class TestFakeCaseSystem(CaseSystemContract):
 
     def count_records(self, case_system: CaseSystem) -> int:
         assert isinstance(case_system, FakeCaseSystem)
-        return len(case_system.records)
+        return len(case_system.made)
 
     def read_record(self, case_system: CaseSystem, conversation: str) -> list[str]:
         assert isinstance(case_system, FakeCaseSystem)
-        its = [record for record in case_system.records if record.external_id == conversation]
+        its = [record for record in case_system.made if record.external_id == conversation]
         return [each for record in its for each in (*record.turns.values(), *record.files)]
 
 
@@ -206,7 +206,7 @@ def test_a_fake_case_system_with_a_unique_key_refuses_a_double() -> None:
     case_system._make(conversation())
     with pytest.raises(RejectedError, match="there is a record with this id"):
         case_system._make(conversation())
-    assert len(case_system.records) == 1
+    assert len(case_system.made) == 1
 
 
 def test_a_fake_case_system_knows_residents_by_their_addresses() -> None:

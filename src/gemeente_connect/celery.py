@@ -32,6 +32,7 @@ from gemeente_connect.plugins import discover
 from gemeente_connect.syncing import Report, Start
 from gemeente_connect.syncing import collect as collect_channel
 from gemeente_connect.syncing import deliver as deliver_channel
+from gemeente_connect.syncing.report import guarded
 
 _UNACKED = 15 * 60  # seconds after which the broker gives a task of a worker that is gone to another one
 _logger = get_task_logger(__name__)
@@ -79,7 +80,11 @@ def collect(channel: str) -> None:
     """Read what is new in a channel, by its name in the configuration."""
     config, plugins = _config(), discover()
     entry = next((each for each in config.syncs.values() if each.channel == channel), None)
-    with Ledger(config.ledger) as ledger, closing(config.open_channel(channel, plugins)) as opened:
+    with (
+        guarded(f"the channel {channel!r}"),  # what a plugin says may hold personal data, and would be logged
+        Ledger(config.ledger) as ledger,
+        closing(config.open_channel(channel, plugins)) as opened,
+    ):
         report = collect_channel(
             opened,
             ledger,
@@ -97,9 +102,14 @@ def deliver(case_system: str, shard: int = 0, shards: int = 1) -> None:
     report = Report()
     system = config.case_system(case_system)
     entries = {name: each for name, each in config.syncs.items() if each.case_system == case_system}
-    with Ledger(config.ledger) as ledger, closing(config.open_case_system(case_system, plugins)) as opened:
+    with (
+        guarded(f"the case system {case_system!r}"),  # as above
+        Ledger(config.ledger) as ledger,
+        closing(config.open_case_system(case_system, plugins)) as opened,
+    ):
         for name, entry in entries.items():
-            with _noted(report), closing(config.open_channel(entry.channel, plugins)) as channel:
+            where = f"the channel {entry.channel!r}"
+            with _noted(report), guarded(where), closing(config.open_channel(entry.channel, plugins)) as channel:
                 deliver_channel(
                     opened,
                     ledger,

@@ -357,7 +357,7 @@ def test_a_plugin_that_loses_or_doubles_is_found_out(
             return sync(place.channel, place.case_system, ledger=ledger, start="all")
 
     def state(place: Place) -> list[str]:
-        return [text for record in place.case_system.records for text in record.turns.values() or ["no text"]]
+        return [text for record in place.case_system.made for text in record.turns.values() or ["no text"]]
 
     found = survey("test", world, run, state)
     assert (found.lost > 0, found.doubled > 0) == (lost, doubled), found

@@ -257,3 +257,16 @@ def test_a_request_that_was_certainly_not_carried_out_leaves_no_doubt(ledger: Le
         _steps(ledger, timedelta(minutes=5)).once("record", _fail(error), other.find)
     assert _steps(ledger, timedelta(minutes=5)).once("record", other.make, other.find) == {"reference": "R1"}
     assert other.looked_up == 0
+
+
+def test_an_update_that_broke_off_is_put_again_though_what_stood_there_was_not_committed_yet(ledger: Ledger) -> None:
+    def breaks_off() -> None:
+        raise Crash
+
+    steps = _steps(ledger)
+    steps.keep("state", "open", lambda: None)
+    with pytest.raises(Crash):
+        steps.keep("state", "closed", breaks_off)
+    put: list[str] = []
+    _steps(ledger).keep("state", "open", lambda: put.append("open"))
+    assert put == ["open"]

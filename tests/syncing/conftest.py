@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gemeente_connect.contracts import Files, Findable, Receipt, Record, Refs, Steps
+from gemeente_connect.abilities import Record
+from gemeente_connect.contracts import Files, Findable, Receipt, Refs, Steps
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import Conversation, Identity, Message
 from gemeente_connect.syncing import deliver
@@ -45,7 +46,7 @@ class Zaken:
 
     @property
     def kept(self) -> list[Kept]:
-        return self.inside.records
+        return self.inside.made
 
     def deliver(self, conversation: Conversation, steps: Steps, files: Files) -> Receipt:
         receipt = self.inside.deliver(conversation, steps, files)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.syncing.conftest import BSN, Zaken, deliver_all, said
 
-from gemeente_connect.contracts import Record
+from gemeente_connect.abilities import Record
 from gemeente_connect.errors import StorageError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import Message

@@ -107,7 +107,7 @@ def test_what_a_case_system_cannot_be_told_is_held_back_until_a_person_says_so(l
     plain = Plain()
     assert "taken away from elsewhere" in remind(plain, ledger)[key]
     assert deliver_all(ledger, plain, said(2), said(3, thread=2)) != [key]  # type: ignore[arg-type] # a plainer one
-    assert [each.external_id for each in plain.inside.records] != [key]
+    assert [each.external_id for each in plain.inside.made] != [key]
     assert remind(plain, ledger) == {}
     (held,) = ledger.refusals(dropped=True)
     ledger.retry(held.number)
@@ -142,7 +142,7 @@ def test_whoever_delivers_tells_it_first(ledger: Ledger, zaken: Zaken) -> None:
     assert (new.detached, new.portal) == ({key: (BSN,)}, {"R1": Findable.NOT_VALID_THEN})
     assert report.findable == 0
     report = deliver(plain, ledger, account=ACCOUNT, start="all")
-    assert (list(report.refused), report.delivered, plain.inside.records) == ([key], [], [])
+    assert (list(report.refused), report.delivered, plain.inside.made) == ([key], [], [])
 
 
 def test_a_case_system_that_cannot_be_told_now_gets_nothing_now(ledger: Ledger, zaken: Zaken) -> None:

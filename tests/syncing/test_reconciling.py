@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from tests.syncing.conftest import Zaken, deliver_all, now, said
 
-from gemeente_connect.contracts import Findable, Record
+from gemeente_connect.abilities import Record
+from gemeente_connect.contracts import Findable
 from gemeente_connect.errors import PluginError, TemporaryError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.syncing import deliver
@@ -52,7 +53,7 @@ def test_a_part_that_was_removed_there_is_a_change(ledger: Ledger, zaken: Zaken)
 
     (key,) = deliver_all(ledger, zaken, said(1))
     without = Parts()
-    without.inside.records = zaken.kept
+    without.inside.made = zaken.kept
     without.portal = zaken.portal
     assert found(without, ledger) == [(Kind.CHANGED_THERE, key, "R1")]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gemeente_connect.contracts import CaseSystem, Prompt
+from gemeente_connect.abilities import Prompt
+from gemeente_connect.contracts import CaseSystem
 from gemeente_connect.testing.contracts import CaseSystemContract
 from gemeente_connect_loket.case_system import Loket
 from gemeente_connect_loket.store import Store

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from plugins.loket.tests.conftest import DESK, FATIMA, FATIMAS_PHONE, HEADER, JAN, NOVEMBER, Desk, chat, person
 from plugins.loket.tests.conftest import said as letter
 
-from gemeente_connect.contracts import Detachable, Findable, Lists
+from gemeente_connect.abilities import Detachable, Lists
+from gemeente_connect.contracts import Findable
 from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import Identity, Message

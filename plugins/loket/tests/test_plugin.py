@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gemeente_connect.contracts import CaseSystem, Checkable, Plans
+from gemeente_connect.abilities import Checkable, Plans
+from gemeente_connect.contracts import CaseSystem
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.plugins import discover
 from gemeente_connect_loket.store import Store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import subprocess
 import sys
@@ -14,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from gemeente_connect.contracts import Channel, Checkable, Unreadable
+from gemeente_connect.abilities import Checkable
+from gemeente_connect.contracts import Channel, Unreadable
 from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Attachment, Spot
 from gemeente_connect.plugins import discover
@@ -480,17 +480,6 @@ def test_an_unreadable_file_keeps_its_id_and_stops_no_other(chats: Path, read: R
 def test_a_cursor_of_a_newer_version_is_refused(read_one: Reader) -> None:
     with pytest.raises(ConfigError, match="upgrade"):
         read_one(JAN, since='{"v":99}')
-
-
-@pytest.mark.parametrize("is_on", [True, False])
-def test_the_garbage_collector_is_as_it_was_between_pages_and_after_them(read_one: Reader, *, is_on: bool) -> None:
-    was_on = gc.isenabled()
-    try:
-        (gc.enable if is_on else gc.disable)()
-        read_one("".join(f"02-05-2022 16:08 - Jan: {n}\n" for n in range(1200)))
-        assert gc.isenabled() is is_on
-    finally:
-        (gc.enable if was_on else gc.disable)()
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------

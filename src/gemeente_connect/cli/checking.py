@@ -10,6 +10,7 @@ from typing import Literal
 
 import click
 
+from gemeente_connect.abilities import Checkable
 from gemeente_connect.cli import documents, options
 from gemeente_connect.cli.documents import Check, InstalledOne
 from gemeente_connect.cli.drawing import Column, Tick, say, say_json, table, warn
@@ -17,7 +18,7 @@ from gemeente_connect.cli.opening import installed, load, named, open_case_syste
 from gemeente_connect.cli.options import Wishes
 from gemeente_connect.cli.outcome import Outcome, of_error, worst
 from gemeente_connect.config import Config
-from gemeente_connect.contracts import CaseSystem, Channel, Checkable
+from gemeente_connect.contracts import CaseSystem, Channel
 from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.files import FileStore
 from gemeente_connect.ledger import Ledger

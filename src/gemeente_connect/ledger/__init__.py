@@ -158,8 +158,7 @@ class Ledger:
         """Yield the conversations of an account that have something new for a case system, oldest first.
 
         No other run is offered one of them before it is settled or refused here, or this iterator ends; within
-        `working`, before that ends. `shard`:
-        which part of all conversations, and in how many parts they are divided.
+        `working`, before that ends. `shard`: which part of all conversations, and in how many parts they are divided.
         """
         return self._offering.due(Selection(account, case_system, start, skip, shard))
 

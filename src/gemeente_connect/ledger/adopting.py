@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
-from gemeente_connect.contracts import Receipt, Record
+from gemeente_connect.abilities import Record
+from gemeente_connect.contracts import Receipt
 from gemeente_connect.conversations import Span, conversation_id, nearest
 from gemeente_connect.errors import StorageError
 from gemeente_connect.ledger.database import Database

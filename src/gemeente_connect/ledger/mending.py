@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from gemeente_connect.contracts import Findable, Record, Refs
+from gemeente_connect.abilities import Record
+from gemeente_connect.contracts import Findable, Refs
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.names import Names, moment

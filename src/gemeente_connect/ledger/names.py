@@ -12,7 +12,7 @@ from gemeente_connect.models import Participant
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 _DAY = 24 * 60 * 60 * _SECOND
-_AT_MOST = 10_000  # names that are remembered: memory stays flat, however many threads there are
+_AT_MOST = 1_000  # names that are remembered: memory stays flat, however many threads there are
 
 
 def micros(time: datetime) -> int:

@@ -99,6 +99,7 @@ class LedgerSteps:
         key = self._case_system, self._conversation, _KEPT + name
         if before is not None:  # if this breaks off, nobody knows which of the two stands there
             self._intents.write(_DOUBT, key, durable=self._lands_within > 0)
+            self._intents.later(self._conversation, _DOUBT, key)  # after what was kept and is not committed yet
             self._known[_KEPT + name] = self._db.now(), None
         self._leases.refuse_if_lost()
         put()

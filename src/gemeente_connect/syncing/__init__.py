@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gemeente_connect.contracts import CaseSystem, Channel, Plan, Plans, Refs
+from gemeente_connect.abilities import Plan, Plans
+from gemeente_connect.contracts import CaseSystem, Channel, Refs
 from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.errors import GemeenteConnectError, StorageError
 from gemeente_connect.ledger import OFFER_AGAIN, Ledger, Offer

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import BinaryIO, Literal
 
-from gemeente_connect.contracts import CaseSystem, Files, Flushes, Prompt, Receipt
+from gemeente_connect.abilities import Flushes, Prompt
+from gemeente_connect.contracts import CaseSystem, Files, Receipt
 from gemeente_connect.errors import (
     AuthError,
     ConfigError,
@@ -112,14 +113,14 @@ class _Delivering:
 
     def run(self, workers: int) -> None:
         """Deliver with as many threads, this one being the first. Raises what a worker did not expect."""
-        others = [threading.Thread(target=self._other, name=f"deliver-{n}") for n in range(1, min(workers, self.due))]
-        for each in others:
-            each.start()
+        waiting = 0
         try:
+            for number in range(1, min(workers, self.due)):
+                threading.Thread(target=self._other, name=f"deliver-{number}").start()
+                waiting += 1
             self._work()
         finally:
             self._stopped.set()
-            waiting = len(others)
             while waiting:  # not join(): interrupted, it takes a thread that runs for one that has ended
                 try:
                     self._ended.acquire()

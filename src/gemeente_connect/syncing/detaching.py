@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gemeente_connect.contracts import CaseSystem, Detachable
+from gemeente_connect.abilities import Detachable
+from gemeente_connect.contracts import CaseSystem
 from gemeente_connect.errors import PluginError, RejectedError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.syncing.report import guarded

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
-from gemeente_connect.contracts import CaseSystem, Findable, Lists, Record
+from gemeente_connect.abilities import Lists, Record
+from gemeente_connect.contracts import CaseSystem, Findable
 from gemeente_connect.errors import PluginError
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.ledger.mending import Known

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from gemeente_connect.contracts import Cursor, Files, Findable, Page, Plan, Receipt, Refs, Steps
+from gemeente_connect.abilities import Plan
+from gemeente_connect.contracts import Cursor, Files, Findable, Page, Receipt, Refs, Steps
 from gemeente_connect.errors import RejectedError, TemporaryError
 from gemeente_connect.models import Attachment, Conversation, Message, Turn
 from gemeente_connect.testing.builders import ACCOUNT
@@ -103,7 +104,7 @@ class FakeCaseSystem:
     `refuse` names conversations, or their threads, that a person has to look at. `down` is how many of the next
     conversations it cannot take (ALWAYS: none ever). `residents` are the addresses it knows residents by; None:
     every resident finds everything. With `unique` the other side itself refuses a second record of one conversation,
-    as some do; without, a double shows in `records`. With `crash_at` the request with that number (from 1) crashes,
+    as some do; without, a double shows in `made`. With `crash_at` the request with that number (from 1) crashes,
     just before the other side has done it, or just after it with `after`.
     """
 
@@ -127,7 +128,7 @@ class FakeCaseSystem:
         self.unique = unique
         self.crash_at = crash_at
         self.after = after
-        self.records: list[Record] = []
+        self.made: list[Record] = []
         self.requests = 0
         self.closed = False
         self._numbers = itertools.count(1)
@@ -137,7 +138,7 @@ class FakeCaseSystem:
         """Make a record, or bring it up to date."""
         self._may_refuse(conversation)
         made = steps.once("record", lambda: self._make(conversation), lambda: self._find(conversation))
-        record = next(record for record in self.records if record.reference == made["reference"])
+        record = next(record for record in self.made if record.reference == made["reference"])
         for turn in conversation.turns:
             steps.keep(f"turn/{turn.id}", _shown(turn), partial(self._put, record, turn))
         for attachment in _attachments(conversation):
@@ -187,13 +188,13 @@ class FakeCaseSystem:
         return {"reference": made.reference}
 
     def _add(self, record: Record) -> None:
-        if self.unique and any(known.external_id == record.external_id for known in self.records):
+        if self.unique and any(known.external_id == record.external_id for known in self.made):
             message = "there is a record with this id"
             raise RejectedError(message)
-        self.records.append(record)
+        self.made.append(record)
 
     def _find(self, conversation: Conversation) -> Refs | None:
-        found = [record for record in self.records if record.external_id == conversation.id]
+        found = [record for record in self.made if record.external_id == conversation.id]
         return {"reference": found[0].reference} if found else None
 
     def _put(self, record: Record, turn: Turn) -> None:

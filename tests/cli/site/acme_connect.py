@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pydantic import SecretStr
 
+from gemeente_connect.abilities import Finding, Plan
 from gemeente_connect.contracts import (
     CaseSystemConnector,
     ChannelConnector,
@@ -16,10 +17,8 @@ from gemeente_connect.contracts import (
     Cursor,
     Files,
     Findable,
-    Finding,
     LocalPath,
     Page,
-    Plan,
     Receipt,
     Refs,
     Settings,

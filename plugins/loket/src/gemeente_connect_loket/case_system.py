@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from gemeente_connect.contracts import Files, Finding, Plan, Receipt, Record, Refs, Steps
+from gemeente_connect.abilities import Finding, Plan, Record
+from gemeente_connect.contracts import Files, Receipt, Refs, Steps
 from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Conversation, Identity
 from gemeente_connect_loket.content import Content, content

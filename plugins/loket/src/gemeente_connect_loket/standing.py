@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
-from gemeente_connect.contracts import Record
+from gemeente_connect.abilities import Record
 from gemeente_connect.models import Identity
 from gemeente_connect_loket.content import FORM, Content
 from gemeente_connect_loket.finding import Claim, never, verdict
