@@ -95,7 +95,7 @@ schema: $(VENV)/run.done
 lock:
 	cd requirements && for name in run dev newest; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-emit-find-links --custom-compile-command "make lock" --output-file $$name.txt $$name.in || exit 1; \
+	    --no-emit-find-links --no-strip-extras --custom-compile-command "make lock" --output-file $$name.txt $$name.in || exit 1; \
 	done
 
 clean:

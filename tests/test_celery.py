@@ -183,6 +183,22 @@ def test_a_name_that_is_not_configured_is_told_to_whoever_sends_it(workers: Work
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("task", ["collect.apply(args=['chat'])", "deliver.apply(args=['desk'])"])
+def test_what_a_broken_plugin_says_is_not_repeated(workers: Workers, task: str) -> None:
+    workers.config.write_text(
+        '[channels.chat]\nplugin = "acme-chat"\nfail_open = "bug"\n'
+        '[case_systems.desk]\nplugin = "acme-zaken"\nrecords = "records.txt"\nfail_open = "bug"\n'
+        '[syncs.daily]\nchannel = "chat"\ncase_system = "desk"\nstart = 2026-01-01\n'
+    )
+    env = workers.env | {"PYTHONPATH": str(ROOT / "tests" / "cli" / "site")}
+    script = f"from gemeente_connect.celery import collect, deliver; print({task}.traceback)"
+    done = subprocess.run([sys.executable, "-c", script], env=env, check=True, capture_output=True, text=True)
+    assert "failed with ValueError" in done.stdout
+    assert "+31612345678" not in done.stdout + done.stderr
+    assert CANARY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_worker_without_a_configuration_says_so_in_one_line(workers: Workers) -> None:
     workers.config.unlink()
     assert workers.start("one@here", "--pool", "solo").wait(60) == 1
@@ -206,8 +222,14 @@ def test_a_ledger_in_a_file_is_refused_where_a_worker_on_another_machine_runs(wo
 
 def _everything(client: Any) -> bytes:
     """Give all that Redis holds."""
-    read = {b"list": lambda key: client.lrange(key, 0, -1), b"hash": client.hgetall, b"set": client.smembers,
-            b"zset": lambda key: client.zrange(key, 0, -1), b"string": client.get}  # fmt: skip
+    read: dict[bytes, Callable[[bytes], object]] = {
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"hash": client.hgetall,
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+        b"string": client.get,
+        b"none": lambda _: None,  # a worker took it since it was listed
+    }
     held = [(key, read[client.type(key)](key)) for key in client.scan_iter()]
     text = repr(held).encode()
     return text + b"".join(base64.b64decode(each) for each in re.findall(rb'"body": "([^"]+)"', text))
