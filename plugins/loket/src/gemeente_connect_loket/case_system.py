@@ -14,10 +14,11 @@ from gemeente_connect.abilities import Finding, Plan, Record
 from gemeente_connect.contracts import Files, Receipt, Refs, Steps
 from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Conversation, Identity
+from gemeente_connect.residents import judge
 from gemeente_connect_loket.content import Content, content
-from gemeente_connect_loket.finding import judge, never, verdict
+from gemeente_connect_loket.finding import never, verdict
 from gemeente_connect_loket.standing import changed, loses, records, standing
-from gemeente_connect_loket.store import Store
+from gemeente_connect_loket.store import Store, maybe_text
 
 PART: Final = 1 << 20
 """The content of attachments is read and kept in parts of so many bytes."""
@@ -221,7 +222,7 @@ def _write(connection: sqlite3.Connection, record: int, now: Content, files: Fil
         " started_at = ?, last_at = ?, residents = ?, first_in = ?, last_in = ? WHERE id = ?",
         (
             now.digest, now.channel, now.subject, now.answered, now.started_at, now.last_at, claim.residents,
-            claim.first_in, claim.last_in, record,
+            maybe_text(claim.first_in), maybe_text(claim.last_in), record,
         ),
     )  # fmt: skip
     rows = {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gemeente_connect.errors import ConfigError, GemeenteConnectError, StorageError
-from gemeente_connect_loket.store import Store, from_text
+from gemeente_connect_loket.store import AMSTERDAM, Store
 
 _database = click.option(
     "--database",
@@ -101,8 +102,8 @@ def list_residents(database: Path) -> None:
     click.echo(f"{len(people)} residents")
 
 
-def _day(moment: str) -> str:
-    return from_text(moment).date().isoformat()
+def _day(moment: datetime) -> str:
+    return moment.astimezone(AMSTERDAM).date().isoformat()
 
 
 @main.command()

@@ -11,12 +11,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
 from gemeente_connect.models import Attachment, Conversation, Message, Turn
-from gemeente_connect_loket.finding import Claim, claim
-from gemeente_connect_loket.store import as_text
+from gemeente_connect.residents import Claim, claim
+from gemeente_connect_loket.store import as_text, maybe_text
 
 SUBJECT_LENGTH: Final = 80
 FORM: Final = "2:"
@@ -74,8 +75,10 @@ class Content:
         return tuple(sorted({f"attachment-{row[7]}" for row in self.attachments if row[7]}))
 
 
-def _fields(claim: Claim) -> list[Any]:
-    return [getattr(claim, field.name) for field in fields(claim)]
+def _fields(value: Claim | datetime) -> Any:
+    if isinstance(value, datetime):
+        return as_text(value)
+    return [getattr(value, field.name) for field in fields(value)]
 
 
 def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -> Content:
@@ -90,8 +93,8 @@ def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -
         channel=conversation.channel,
         subject=_subject(conversation, turns),
         answered=bool(turns) and turns[-1].direction == "out",
-        started_at=who.first,
-        last_at=who.last,
+        started_at=maybe_text(who.first),
+        last_at=maybe_text(who.last),
         claim=who,
         turns=[(number, turn.id, turn.direction) for number, turn in enumerate(turns)],
         messages=[

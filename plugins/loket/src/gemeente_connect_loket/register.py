@@ -8,7 +8,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -17,8 +17,9 @@ from gemeente_connect.addresses import is_bsn, normalise
 from gemeente_connect.contracts import did_you_mean
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.models import IdentityKind
-from gemeente_connect_loket.finding import Holder
-from gemeente_connect_loket.store import AMSTERDAM, Store, as_text
+from gemeente_connect.residents import Holder
+from gemeente_connect_loket.finding import holder as holder_of
+from gemeente_connect_loket.store import AMSTERDAM, Store, maybe_text
 
 COLUMNS: Final = ("bsn", "name", "kind", "address", "verified_at", "valid_from", "valid_until")
 KINDS: Final = tuple(kind for kind in get_args(IdentityKind) if kind != "bsn")
@@ -28,7 +29,7 @@ _SHOWN: Final = 50  # mistakes; a file with more has something else wrong with i
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Row:
-    """A line of the file that was found right. Times as in the database."""
+    """A line of the file that was found right."""
 
     line: int
     name: str
@@ -161,13 +162,13 @@ def _row(line: int, header: list[str], cells: list[str]) -> Row:
     return Row(line, value["name"], holder)
 
 
-def _moment(column: str, text: str) -> str | None:
+def _moment(column: str, text: str) -> datetime | None:
     """Read a date or a time; without a zone it is Dutch local time, a date alone is its first moment."""
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        return as_text(moment if moment.tzinfo else moment.replace(tzinfo=AMSTERDAM))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=AMSTERDAM)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise _WrongError(column=column, what="write a date like 2026-11-02 or a time like 2026-11-02T16:08") from None
 
@@ -191,7 +192,7 @@ def import_register(store: Store, rows: Iterable[Row], *, before_verification_da
         connection.executemany("INSERT INTO resident VALUES (?, ?)", names.items())
         connection.executemany(
             "INSERT INTO address (kind, value, bsn, verified_at, valid_from, valid_until) VALUES (?, ?, ?, ?, ?, ?)",
-            ((a.kind, a.value, a.bsn, a.verified_at, a.valid_from, a.valid_until) for a in addresses),
+            map(_columns, addresses),
         )
         connection.execute(
             "UPDATE setting SET value = ? WHERE name = 'before_verification_days'", (str(before_verification_days),)
@@ -216,7 +217,11 @@ def residents(store: Store) -> list[tuple[str, str, list[Holder]]]:
 def _holders(connection: sqlite3.Connection) -> Iterator[Holder]:
     columns = "bsn, kind, value, verified_at, valid_from, valid_until"
     rows = connection.execute(f"SELECT {columns} FROM address ORDER BY kind, value, verified_at")  # noqa: S608 - ours
-    return (Holder(*row) for row in rows)
+    return (holder_of(*row) for row in rows)
+
+
+def _columns(held: Holder) -> tuple[str | None, ...]:
+    return held.kind, held.value, held.bsn, *map(maybe_text, (held.verified_at, held.valid_from, held.valid_until))
 
 
 def _by_address(holders: Iterable[Holder]) -> dict[object, set[object]]:

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from gemeente_connect.abilities import Record
 from gemeente_connect.models import Identity
+from gemeente_connect.residents import Claim
 from gemeente_connect_loket.content import FORM, Content
-from gemeente_connect_loket.finding import Claim, never, verdict
-from gemeente_connect_loket.store import Store
+from gemeente_connect_loket.finding import never, verdict
+from gemeente_connect_loket.store import Store, maybe_time
 
 _AT_ONCE: Final = 100  # records that are read from one view of the file
 
@@ -28,7 +29,9 @@ def standing(connection: sqlite3.Connection, record: int) -> Content:
         answered=bool(answered),
         started_at=times[2],
         last_at=times[3],
-        claim=Claim(residents, tuple(_rows(connection, "kind, value", "record_address", record)), *times),
+        claim=Claim(
+            residents, tuple(_rows(connection, "kind, value", "record_address", record)), *map(maybe_time, times)
+        ),
         turns=_rows(connection, "position, id, direction", "turn", record),
         messages=_rows(connection, "turn, position, id, sent_at, kind, text, edited, deleted", "message", record),
         attachments=_rows(

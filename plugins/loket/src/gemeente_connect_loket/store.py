@@ -118,6 +118,16 @@ def as_text(moment: datetime) -> str:
     return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
 
 
+def maybe_text(moment: datetime | None) -> str | None:
+    """Write a time the way the file has it; None: there is none."""
+    return as_text(moment) if moment else None
+
+
+def maybe_time(text: str | None) -> datetime | None:
+    """Read a time of the file; None: it has none."""
+    return datetime.fromisoformat(text) if text else None
+
+
 def from_text(text: str) -> datetime:
     """Read a time of the file, on the Dutch clock."""
     return datetime.fromisoformat(text).astimezone(AMSTERDAM)
