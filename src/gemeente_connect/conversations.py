@@ -8,6 +8,7 @@ it is fixed: it keeps its id and its messages, and late messages join it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -17,6 +18,9 @@ from gemeente_connect.models import Direction, Message, Turn, in_order
 
 QUIET_GAP = timedelta(hours=24)
 """The silence after which a thread starts a new conversation, unless a channel is set otherwise."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
+_GREETING_WORDS = 2  # "Goedemorgen!", "Hallo allemaal,": says nothing about the question
 
 
 class Span(NamedTuple):
@@ -85,6 +89,31 @@ def _turn_of(
         if neighbour and neighbour[-1].id in fixed and _side(neighbour[0]) == _side(run[0]):
             return fixed[neighbour[-1].id]
     return run[0].id
+
+
+def title(turns: Iterable[Turn], subject: str | None, at_most: int) -> str | None:
+    """Give a conversation one line that says what it is about, of `at_most` characters, cut between words.
+
+    The subject where its source has one, else the first sentence of the resident that is more than a greeting. None:
+    there is neither.
+    """
+    if subject and subject.strip():
+        return _cut(subject, at_most)
+    texts = (m.text for turn in turns if turn.direction == "in" for m in turn.messages if m.deleted_at is None)
+    first = None
+    for sentence in (each for text in texts for each in _SENTENCE_END.split(text.strip()) if each.strip()):
+        if len(sentence.split()) > _GREETING_WORDS:
+            return _cut(sentence, at_most)
+        first = first or sentence
+    return _cut(first, at_most) if first else None
+
+
+def _cut(text: str, at_most: int) -> str:
+    line = " ".join(text.split())
+    if len(line) <= at_most:
+        return line
+    head, space, _ = line[:at_most].rpartition(" ")
+    return (head if space else line[: at_most - 1]).rstrip(" ,;:.-") + "…"
 
 
 def _side(message: Message) -> tuple[Direction | None, bool]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
+from gemeente_connect.conversations import title
 from gemeente_connect.models import Attachment, Conversation, Message, Turn
 from gemeente_connect.residents import Claim, claim
 from gemeente_connect_loket.store import as_text, maybe_text
@@ -89,9 +89,11 @@ def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -
     turns = shown(conversation)
     messages = [message for turn in turns for message in turn.messages]
     who = claim(messages)
+    label = channel_label(conversation.channel)
     return Content(
         channel=conversation.channel,
-        subject=_subject(conversation, turns),
+        subject=title(turns, conversation.subject, SUBJECT_LENGTH)
+        or f"Vraag via {channel_label(conversation.channel)}",
         answered=bool(turns) and turns[-1].direction == "out",
         started_at=maybe_text(who.first),
         last_at=maybe_text(who.last),
@@ -135,31 +137,3 @@ def _attachment_row(attachment: Attachment, lost: frozenset[str]) -> Row:
     sha256 = None if attachment.sha256 in lost else attachment.sha256
     missing = None if sha256 else "failed" if attachment.sha256 else attachment.missing or "not-yet"
     return attachment.name, attachment.media_type, attachment.size, sha256, missing
-
-
-# ---- subject ---------------------------------------------------------------------------------------------------------
-
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n+")
-_GREETING_WORDS: Final = 2  # "Goedemorgen!", "Hallo allemaal,": says nothing about the question
-
-
-def _subject(conversation: Conversation, turns: Iterable[Turn]) -> str:
-    if conversation.subject and conversation.subject.strip():
-        return _cut(conversation.subject)
-    for turn in turns:
-        if turn.direction == "in":
-            texts = (message.text for message in turn.messages if message.deleted_at is None)
-            sentences = [each for text in texts for each in _SENTENCE_END.split(text.strip()) if each.strip()]
-            if sentences:
-                telling = (each for each in sentences if len(each.split()) > _GREETING_WORDS)
-                return _cut(next(telling, sentences[0]))
-    return f"Vraag via {channel_label(conversation.channel)}"
-
-
-def _cut(text: str) -> str:
-    """Make it one line of at most SUBJECT_LENGTH characters, cut between words."""
-    line = " ".join(text.split())
-    if len(line) <= SUBJECT_LENGTH:
-        return line
-    head, space, _ = line[:SUBJECT_LENGTH].rpartition(" ")
-    return (head if space else line[: SUBJECT_LENGTH - 1]).rstrip(" ,;:.-") + "…"
