@@ -92,8 +92,7 @@ def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -
     label = channel_label(conversation.channel)
     return Content(
         channel=conversation.channel,
-        subject=title(turns, conversation.subject, SUBJECT_LENGTH)
-        or f"Vraag via {channel_label(conversation.channel)}",
+        subject=title(turns, conversation.subject, SUBJECT_LENGTH) or f"Vraag via {label}",
         answered=bool(turns) and turns[-1].direction == "out",
         started_at=maybe_text(who.first),
         last_at=maybe_text(who.last),
