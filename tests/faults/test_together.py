@@ -57,8 +57,9 @@ def _in_threads(world: World) -> None:
 
 def _in_processes(zygotes: tuple[Zygote, Zygote]) -> Callable[[World], None]:
     def both(world: World) -> None:
+        command = world.command()  # writes the configuration: once, since the first process reads it
         for zygote in zygotes:
-            zygote.start(world.command())
+            zygote.start(command)
         codes = {zygote.wait() for zygote in zygotes}
         assert codes <= {Outcome.DONE, Outcome.LOOK, Outcome.LATER}
 
