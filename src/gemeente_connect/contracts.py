@@ -162,6 +162,12 @@ class Steps(Protocol):
         is never overwritten.
         """
 
+    def begun(self, name: str) -> bool:
+        """Tell whether a step of `once` with this name, and not a shared one, was begun, be it done or in doubt.
+
+        For what a conversation no longer has, such as the last part of a text that became shorter.
+        """
+
 
 class Files(Protocol):
     """The attachments that are kept, for reading."""

@@ -73,7 +73,7 @@ class DictSteps:
     """Steps in memory, with what makes the real ones worth having: a step in doubt is looked up before it is made."""
 
     def __init__(self) -> None:
-        self.begun: set[str] = set()
+        self.intended: set[str] = set()
         self.done: dict[str, Refs] = {}
         self.kept_values: dict[str, str] = {}
 
@@ -81,8 +81,8 @@ class DictSteps:
         self, name: str, make: Callable[[], Refs], find: Callable[[], Refs | None], *, shared: bool = False
     ) -> Refs:
         if name not in self.done:
-            found = find() if name in self.begun else None
-            self.begun.add(name)
+            found = find() if name in self.intended else None
+            self.intended.add(name)
             self.done[name] = found if found is not None else make()
         return self.done[name]
 
@@ -93,6 +93,9 @@ class DictSteps:
 
     def kept(self, name: str) -> str | None:
         return self.kept_values.get(name)
+
+    def begun(self, name: str) -> bool:
+        return name in self.intended
 
 
 class DictFiles:

@@ -77,7 +77,7 @@ def test_a_crash_while_the_record_was_made_doubles_nothing_and_loses_nothing(des
         def once(
             self, name: str, make: Callable[[], Refs], find: Callable[[], Refs | None], *, shared: bool = False
         ) -> Refs:
-            self.begun.add(name)
+            self.intended.add(name)
             if landed:
                 make()
             raise KeyboardInterrupt
@@ -86,7 +86,7 @@ def test_a_crash_while_the_record_was_made_doubles_nothing_and_loses_nothing(des
     with pytest.raises(KeyboardInterrupt):
         desk.loket.deliver(chat(said("Een vraag")), crashed, desk.files)
     afterwards = desk.steps["conversation-1"] = DictSteps()
-    afterwards.begun = crashed.begun
+    afterwards.intended = crashed.intended
     assert desk.deliver(chat(said("Een vraag"))).findable is Findable.YES
     assert rows(desk, "SELECT count(*) FROM record") == [(1,)]
     assert rows(desk, "SELECT text FROM message") == [("Een vraag",)]

@@ -112,6 +112,10 @@ class LedgerSteps:
         value: str | None = self._known.get(_KEPT + name, (0, None))[1]
         return value
 
+    def begun(self, name: str) -> bool:
+        """Tell whether a step was begun for this conversation, be it done or in doubt."""
+        return name in self._known
+
     def done(self) -> dict[str, Refs]:
         """Give the results of the steps that were done for this conversation."""
         return {

@@ -1,0 +1,1 @@
+"""Open Klant as a case system: conversations become klantcontacten that the resident finds in the portal."""

@@ -1,0 +1,200 @@
+"""Open Klant as a case system: a conversation becomes a question and its answers, and belongs to a partij or nobody."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Final
+from urllib.parse import urlsplit
+
+from gemeente_connect.abilities import Finding, Plan, Record
+from gemeente_connect.contracts import Files, Findable, Receipt, Refs, Steps
+from gemeente_connect.errors import ConfigError, RejectedError
+from gemeente_connect.models import Conversation, Identity, Turn
+from gemeente_connect_open_klant import checking, detaching, listing
+from gemeente_connect_open_klant.api import Klantinteracties
+from gemeente_connect_open_klant.beside import Beside, attachments
+from gemeente_connect_open_klant.contacten import Contact, contacts, lapsed, shown, step
+from gemeente_connect_open_klant.documents import Documents
+from gemeente_connect_open_klant.partijen import Partijen, Resident
+from gemeente_connect_open_klant.planning import action
+from gemeente_connect_open_klant.portals import PORTALS, View
+from gemeente_connect_open_klant.settings import OpenKlantSettings
+from gemeente_connect_open_klant.writing import Writing
+
+_LONGEST_NAME: Final = 200
+_NOBODY_ANY_MORE: Final = (
+    "its resident is no longer known, and in this portal a question of nobody breaks the page of everybody: tie its "
+    "partij by hand, or drop this"
+)
+
+
+@dataclass(frozen=True, repr=False)
+class _Case:
+    """A conversation with what was found out about it."""
+
+    conversation: Conversation
+    turns: Sequence[Turn]
+    """That are delivered."""
+    kanaal: str
+    who: Resident
+
+
+class OpenKlant:
+    """The case system `open-klant`. May be used from several threads at once.
+
+    `documents`: where attachments are kept, for Open Klant keeps none; None: they are not kept.
+    """
+
+    def __init__(self, settings: OpenKlantSettings, documents: Documents | None = None) -> None:
+        self._settings = settings
+        self._documents = documents
+        self._api = Klantinteracties(settings.url, settings.token)
+        self._partijen = Partijen(self._api, timedelta(days=settings.before_verification_days))
+        self._view = View(PORTALS[settings.portaal], settings.mijn_vragen_kanaal)
+        address = urlsplit(self._api.root)
+        self.account = settings.account or f"open-klant:{address.netloc}{address.path}"
+
+    def deliver(self, conversation: Conversation, steps: Steps, files: Files) -> Receipt:
+        """Make the question and its answers, or bring them up to date, and say whether the resident finds them."""
+        case = self._case(conversation)
+        first = next((turn for turn in case.turns if turn.direction == "in"), None)
+        if first is None:
+            return self._receipt(case, None, Findable.NO_QUESTION, ())
+        if self._view.holds_back(case.who, case.kanaal):
+            if steps.begun("vraag"):
+                raise RejectedError(_NOBODY_ANY_MORE)
+            return self._receipt(case, None, case.who.findable, ())
+        writing = Writing(self._api, steps, case.kanaal, case.who.partij, _name(first))
+        question = self._question(case, first, writing)
+        case = self._without_whom_it_was_taken_from(case, question, writing)
+        made = self._write(case, question, writing)
+        missing = self._put_beside(case, question, made, Beside(self._api, steps), files)
+        return self._receipt(case, question["url"], self._view.findable(case.who, case.kanaal), missing)
+
+    def plan(self, conversation: Conversation, done: Mapping[str, Refs]) -> Plan:
+        """Say what `deliver` would do. Reads, and writes nothing."""
+        case = self._case(conversation)
+        question = done.get("vraag", {}).get("beurt") or next((t.id for t in case.turns if t.direction == "in"), None)
+        if question is None or ("vraag" not in done and self._view.holds_back(case.who, case.kanaal)):
+            findable = case.who.findable if question else Findable.NO_QUESTION
+            return Plan(action="nothing", findable=findable, missing=self._missing(case))
+        planned = contacts(conversation, case.turns, question, case.kanaal)
+        return Plan(
+            action=action(self._api, list(planned), done, case.who.partij),
+            findable=self._view.findable(case.who, case.kanaal),
+            missing=self._missing(case),
+        )
+
+    def records(self, since: datetime | None) -> Iterator[Record]:
+        """Yield what Open Klant holds of our conversations, question and answers together."""
+        return listing.records(self._api, self._partijen, self._view)
+
+    def detach(self, conversation: str, done: Mapping[str, Refs], who: Identity | None) -> tuple[Identity, ...]:
+        """Take a conversation away from the partij it belongs to: it is never tied to that one again."""
+        return detaching.detach(self._api, self._partijen, self._view, done, who)
+
+    def check(self) -> Iterable[Finding]:
+        """Yield whether Open Klant can be asked, what it can do, and whether kanalen and portal fit."""
+        return checking.check(self._api, self._settings)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._api.close()
+
+    # -- who it belongs to
+
+    def _case(self, conversation: Conversation) -> _Case:
+        kanaal = self._settings.kanalen.get(conversation.channel)
+        if kanaal is None:
+            known = ", ".join(sorted(self._settings.kanalen))
+            message = f"`kanalen` says how to spell {known}, and not {conversation.channel!r}: add it"
+            raise ConfigError(message)
+        turns = shown(conversation, internal_notes=self._settings.internal_notes)
+        messages = [message for turn in turns for message in turn.messages]
+        return _Case(conversation, turns, kanaal, self._partijen.resident(messages))
+
+    def _without_whom_it_was_taken_from(self, case: _Case, question: Refs, writing: Writing) -> _Case:
+        """Judge again, where a question that stands there gets another partij: it may have been taken from that one."""
+        if writing.ties_anew():
+            taken_from = detaching.taken_from(writing.standing(question), self._partijen)
+            never = frozenset(each.value for each in taken_from)
+            if never:
+                messages = [message for turn in case.turns for message in turn.messages]
+                who = self._partijen.resident(messages, never=never)
+                writing.partij = who.partij
+                return _Case(case.conversation, case.turns, case.kanaal, who)
+        return case
+
+    # -- writing
+
+    def _question(self, case: _Case, first: Turn, writing: Writing) -> Refs:
+        """Make the question, or find which turn it was."""
+        candidates = [
+            next(contacts(case.conversation, case.turns, turn.id, case.kanaal))
+            for turn in case.turns
+            if turn.direction == "in"
+        ]
+        chosen = next(each for each in candidates if each.turn.id == first.id)
+        return writing.made(chosen, None, candidates)
+
+    def _write(self, case: _Case, question: Refs, writing: Writing) -> dict[str, str]:
+        """Make and change the klantcontacten of all turns. Gives the uuid of the first one of each, by turn."""
+        made = {question["beurt"]: question["klantcontact"]}
+        answer = question["klantcontact"]
+        for its in _by_turn(contacts(case.conversation, case.turns, question["beurt"], case.kanaal)):
+            # a follow-up answers the answer before it: linked to the question, old portals take it for the answer
+            link = answer if its[0].role == "reactie" else question["klantcontact"]
+            for contact in (*its, *_lapsed(its, writing.steps)):
+                refs = question if contact.step == "vraag" else writing.made(contact, link)
+                link = made.setdefault(contact.turn.id, refs["klantcontact"])  # further parts go on from the first
+                writing.keep(contact, refs)
+            answer = made[its[0].turn.id] if its[0].role == "antwoord" else answer
+        return made
+
+    def _put_beside(self, case: _Case, question: Refs, made: dict[str, str], beside: Beside, files: Files) -> list[str]:
+        """Put what belongs to the klantcontacten beside them. Gives what cannot be there, in closed terms."""
+        missing: list[str] = []
+        for turn in case.turns:
+            if turn.id == question["beurt"]:
+                missing += beside.adressen(turn, question["betrokkene"], case.kanaal)
+            beside.actoren(turn, made[turn.id])
+            if self._documents:
+                beside.bijlagen(turn, made[turn.id], files, self._documents)
+        if self._view.portal.zaak:
+            missing += beside.zaak(case.conversation, question["klantcontact"])
+        if self._settings.taak_actor:
+            beside.taken([turn for turn in case.turns if not turn.internal], made, self._settings.taak_actor)
+        return missing
+
+    def _receipt(self, case: _Case, reference: str | None, findable: Findable, missing: Iterable[str]) -> Receipt:
+        known = tuple(sorted({*missing, *self._missing(case)}))
+        return Receipt(reference=reference, findable=findable, missing=known, checked_at=datetime.now(UTC))
+
+    def _missing(self, case: _Case) -> tuple[str, ...]:
+        """Name what no resident sees of it in the portal, in closed terms."""
+        missing = set(self._view.not_shown(case.turns))
+        if any(True for turn in case.turns for _ in attachments(turn)):
+            missing.add("attachment-not-shown")
+        if not self._view.portal.zaak and any(each.kind == "zaak" for each in case.conversation.references):
+            missing.add("zaak-not-linked")
+        return tuple(sorted(missing))
+
+
+def _by_turn(every: Iterable[Contact]) -> Iterator[list[Contact]]:
+    return (list(its) for _, its in groupby(every, key=lambda contact: contact.turn.id))
+
+
+def _lapsed(its: Sequence[Contact], steps: Steps) -> Iterator[Contact]:
+    """Yield the parts that a turn had and has no more, since its text became shorter."""
+    numbers = itertools.takewhile(lambda n: steps.begun(step(its[0].turn.id, n)), itertools.count(len(its)))
+    return (lapsed(its[0], number) for number in numbers)
+
+
+def _name(turn: Turn) -> str:
+    """Give the name of whoever wrote a turn, as the channel has it; empty: it has none."""
+    names = (message.sender.name for message in turn.messages if message.sender and message.sender.name)
+    return " ".join(next(names, "").replace("\0", "").split())[:_LONGEST_NAME].rstrip()

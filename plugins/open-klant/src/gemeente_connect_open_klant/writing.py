@@ -1,0 +1,217 @@
+"""Writing klantcontacten: each made once, changed only where nobody else changed it, and never removed.
+
+Where the server keeps `nummer` unique, making one twice makes one: a create that is in doubt is simply made again, and
+the refusal (400 `unique`) says that it was there. Elsewhere it is looked up by its time and its text.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from gemeente_connect.contracts import Refs, Steps
+from gemeente_connect.errors import ConfigError, GemeenteConnectError, RejectedError, TemporaryError
+from gemeente_connect.http import StatusError
+from gemeente_connect_open_klant.api import Body, Klantinteracties
+from gemeente_connect_open_klant.contacten import Contact, checksum, gathered
+from gemeente_connect_open_klant.texts import LAPSED
+from gemeente_connect_open_klant.wire import Betrokkene, Klantcontact
+
+PROBES: Final = 50
+"""Numbers that are tried for one klantcontact. Of 100,000 klantcontacten, one or none needs a second number."""
+
+_one_at_a_time = threading.Lock()  # a server that counts by itself answers 500 to some of those who come together
+_GONE: Final = (
+    "removed-there: a klantcontact of this conversation was removed from Open Klant, and is not made again: restore it "
+    "there, or drop this"
+)
+_CHANGED: Final = (
+    "changed-there: somebody else changed a klantcontact of this conversation in Open Klant, and that is not "
+    "overwritten: undo the change there, or drop this"
+)
+_NO_NUMMER: Final = f"the {PROBES} numbers that follow from its id are taken in Open Klant by others"
+_KANAAL: Final = (
+    "Open Klant refuses the kanaal {!r}: correct `kanalen`, or see whether Open Klant can reach its Referentielijsten"
+)
+
+
+@dataclass(repr=False)
+class Writing:
+    """The klantcontacten of one conversation, on their way to Open Klant."""
+
+    api: Klantinteracties
+    steps: Steps
+    kanaal: str
+    partij: str | None
+    """Who it belongs to, by uuid; None: nobody is known."""
+    naam: str
+    """Of the resident, as the channel has it; empty: it has none."""
+    _fresh: set[str] = field(default_factory=set)
+
+    def made(self, contact: Contact, link: str | None, others: Sequence[Contact] = ()) -> Refs:
+        """Make a klantcontact, or give what was made before.
+
+        `link`: the uuid of the klantcontact that it answers. `others`: what an earlier run may have made in its place.
+        """
+        make = partial(self._make, contact, link, others)
+        find = make if self.api.dialect.numbered else partial(self._look_up, [contact, *others])
+        return self.steps.once(contact.step, make, find)
+
+    def ties_anew(self) -> bool:
+        """Tell whether a question that was there gets another partij than it was given last."""
+        name = "vraag"
+        return name not in self._fresh and self.steps.kept(f"{name}/partij") != (self.partij or "")
+
+    # -- making
+
+    def _make(self, contact: Contact, link: str | None, others: Sequence[Contact] = ()) -> Refs:
+        if not self.api.dialect.numbered:
+            with _one_at_a_time:
+                return self._post_or_find(contact, link, None, partial(self._look_up, [contact, *others]))
+        for nummer in contact.nummers(PROBES):
+            find = partial(self._numbered, contact, nummer)
+            try:
+                return self._post_or_find(contact, link, nummer, find)
+            except StatusError as error:
+                if ("klantcontact.nummer", "unique") not in error.problems:
+                    raise
+            found = find()
+            if found is not None:
+                return found
+        raise RejectedError(_NO_NUMMER)
+
+    def _post_or_find(
+        self, contact: Contact, link: str | None, nummer: str | None, find: Callable[[], Refs | None]
+    ) -> Refs:
+        """Make it once. After an unclear answer, such as the 500 for one of two that race, look whether it is there."""
+        try:
+            return self._post(contact, link, nummer)
+        except TemporaryError as error:
+            found = None if error.nothing_done else find()
+            if found is None:
+                raise
+            return found
+
+    def _post(self, contact: Contact, link: str | None, nummer: str | None) -> Refs:
+        answers = {"wasKlantcontact": {"uuid": link}} if link else None
+        try:
+            made = self.api.make_klantcontact(self._klantcontact(contact, nummer), self._betrokkene(contact), answers)
+        except StatusError as error:
+            raise self._understood(error) from None
+        self._fresh.add(contact.step)
+        return _refs(made.klantcontact, made.betrokkene.uuid, contact.turn.id)
+
+    def _klantcontact(self, contact: Contact, nummer: str | None) -> Body:
+        told: dict[str, Any] = {
+            "kanaal": self.kanaal,
+            "onderwerp": contact.onderwerp,
+            "inhoud": contact.inhoud,
+            "taal": "nld",
+            "vertrouwelijk": False,  # it hides nothing
+            "indicatieContactGelukt": True,
+            "plaatsgevondenOp": contact.moment.isoformat(),
+        }
+        return told if nummer is None else told | {"nummer": nummer, "metadata": contact.metadata}
+
+    def _betrokkene(self, contact: Contact) -> Body:
+        told: dict[str, Any] = {
+            "wasPartij": {"uuid": self.partij} if self.partij else None,
+            "rol": "klant",
+            "initiator": contact.role != "antwoord",
+        }
+        if self.naam:
+            leeg = {"voorletters": "", "voornaam": "", "voorvoegselAchternaam": ""}  # a name is not taken apart
+            told["contactnaam"] = leeg | {"achternaam": self.naam}
+        return told
+
+    def _understood(self, error: StatusError) -> GemeenteConnectError:
+        names = [name for name, _ in error.problems]
+        if any(name.startswith("onderwerpobject") for name in names):
+            return RejectedError(_GONE)
+        return ConfigError(_KANAAL.format(self.kanaal)) if "klantcontact.kanaal" in names else error
+
+    # -- finding
+
+    def _numbered(self, contact: Contact, nummer: str) -> Refs | None:
+        for row in self.api.find("klantcontacten", Klantcontact, nummer=nummer):
+            if row.metadata.get("externalId") == contact.external_id:
+                return _found(row, gathered("beurt", row.metadata))
+        return None
+
+    def _look_up(self, contacts: Sequence[Contact]) -> Refs | None:
+        for contact in contacts:
+            moment = contact.moment
+            for row in self.api.find("klantcontacten", Klantcontact, plaatsgevondenOp=moment.isoformat()):
+                same = checksum(row.onderwerp, row.inhoud) == contact.checksum or contact.inhoud == LAPSED
+                if same and row.plaatsgevonden_op == moment and row.kanaal == self.kanaal:
+                    return _found(row, contact.turn.id)
+        return None
+
+    # -- changing
+
+    def keep(self, contact: Contact, refs: Refs) -> None:
+        """See to it that a klantcontact reads as it should, and belongs to whom it should."""
+        self._keep_text(contact, refs)
+        self._keep_partij(contact, refs)
+
+    def standing(self, refs: Refs) -> Klantcontact:
+        """Read a klantcontact as it stands there now. Raises RejectedError when it was removed."""
+        stands = self.api.klantcontact(refs["klantcontact"])
+        if stands is None:
+            raise RejectedError(_GONE)
+        return stands
+
+    def _keep_text(self, contact: Contact, refs: Refs) -> None:
+        name = f"{contact.step}/tekst"
+        kept = self.steps.kept(name)
+        if kept == contact.checksum:
+            return
+        if contact.step in self._fresh:
+            self.steps.keep(name, contact.checksum, _nothing)
+            return
+        stands = self.standing(refs)
+        now = checksum(stands.onderwerp, stands.inhoud)
+        if now not in {contact.checksum, stands.metadata.get("som", kept or now)}:
+            raise RejectedError(_CHANGED)
+        body: dict[str, Any] = {"onderwerp": contact.onderwerp, "inhoud": contact.inhoud}
+        if self.api.dialect.numbered:  # a PATCH replaces `metadata` whole
+            body["metadata"] = _theirs(stands.metadata) | contact.metadata
+        self.steps.keep(name, contact.checksum, lambda: self.api.change("klantcontacten", stands.uuid, body))
+
+    def _keep_partij(self, contact: Contact, refs: Refs) -> None:
+        name, partij = f"{contact.step}/partij", self.partij or ""
+        kept = self.steps.kept(name)
+        if kept == partij:
+            return
+        if contact.step in self._fresh:
+            self.steps.keep(name, partij, _nothing)
+            return
+        betrokkene = self.api.one("betrokkenen", refs["betrokkene"], Betrokkene)
+        if betrokkene is None:
+            raise RejectedError(_GONE)
+        stands = betrokkene.was_partij.uuid if betrokkene.was_partij else ""
+        if stands not in {partij, stands if kept is None else kept}:
+            raise RejectedError(_CHANGED)
+        body = {"wasPartij": {"uuid": partij} if partij else None}
+        self.steps.keep(name, partij, lambda: self.api.change("betrokkenen", betrokkene.uuid, body))
+
+
+def _nothing() -> None:
+    """Put nothing: it stands as it was made."""
+
+
+def _refs(klantcontact: Klantcontact, betrokkene: str, turn: str) -> Refs:
+    return {"klantcontact": klantcontact.uuid, "url": klantcontact.url, "betrokkene": betrokkene, "beurt": turn}
+
+
+def _found(row: Klantcontact, turn: str) -> Refs:
+    return _refs(row, row.had_betrokkenen[0].uuid if row.had_betrokkenen else "", turn)
+
+
+def _theirs(metadata: dict[str, str]) -> dict[str, str]:
+    """Leave out what is ours in `metadata`, and is written anew."""
+    ours = ("externalId", "gesprek", "som", "account", "beurt", "berichten")
+    return {key: value for key, value in metadata.items() if key.rstrip("0123456789") not in ours}
