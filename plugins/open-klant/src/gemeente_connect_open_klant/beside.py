@@ -121,11 +121,12 @@ class Beside:
                 "onderwerpobjectidentificator": {"objectId": known[0], **codes},
             }
             find = partial(self._find_zaak, question)
-            self.steps.once("zaak", partial(self._make, "onderwerpobjecten", body), find)
+            # a colleague may have linked it already
+            self.steps.once("zaak", lambda: find() or self._make("onderwerpobjecten", body), find)
 
     def _find_zaak(self, question: str) -> Refs | None:
         for row in self.api.find("onderwerpobjecten", Onderwerpobject, klantcontact__uuid=question):
-            if row.klantcontact and row.klantcontact.uuid == question and row.onderwerpobjectidentificator:
+            if row.klantcontact and row.klantcontact.uuid == question and row.onderwerpobjectidentificator.object_id:
                 return {"uuid": row.uuid}
         return None
 

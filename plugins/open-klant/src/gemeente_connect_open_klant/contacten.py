@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from gemeente_connect.conversations import digest, title
@@ -67,9 +67,8 @@ class Contact:
         message = next((each for each in self.turn.messages if each.id == self.turn.id), self.turn.messages[0])
         slot = min(message.sent_at.microsecond // _SLOT + message.position, 99)
         rest = hashed(self.external_id) % _PART
-        return message.sent_at.replace(microsecond=0) + timedelta(
-            microseconds=slot * _SLOT + min(self.part, 9) * _PART + rest
-        )
+        within = timedelta(microseconds=slot * _SLOT + min(self.part, 9) * _PART + rest)
+        return message.sent_at.astimezone(UTC).replace(microsecond=0) + within
 
     def nummers(self, count: int) -> Iterator[str]:
         """Give so many numbers of ten digits to try for it, one after the other, always the same ones."""
@@ -129,7 +128,8 @@ def contacts(conversation: Conversation, turns: Sequence[Turn], question: str, k
 
     `question`: the id of the turn that is the question, once and for all.
     """
-    onderwerp = title(turns, conversation.subject, LONGEST_ONDERWERP) or f"Vraag via {kanaal}"
+    about = (title(turns, conversation.subject, LONGEST_ONDERWERP) or "").replace("\0", "").strip()
+    onderwerp = about or f"Vraag via {kanaal}"
     for turn in sorted(turns, key=lambda each: each.id != question):
         role: Role = "vraag" if turn.id == question else "reactie" if turn.direction == "in" else "antwoord"
         before = f"({_NOTE}) " if turn.internal else _BEFORE[role]

@@ -57,9 +57,12 @@ class Partijen:
             if len(companies) > 1:
                 return Resident(Findable.MORE_THAN_ONE_RESIDENT)
             return Resident(Findable.NOT_VALID_THEN) if companies & never else self._of("kvk", *companies)
-        holders = [each for address in claimed.addresses for each in self._holders(address)]
-        verdict = judge(claimed, holders, self._before, never)
-        return self._of("bsn", verdict.bsn) if verdict.bsn else Resident(verdict.findable)
+        held = [each for address in claimed.addresses for each in self._holders(address)]
+        verdict = judge(claimed, [holder for holder, _ in held], self._before, never)
+        if verdict.bsn is None:
+            return Resident(verdict.findable)
+        partij = next((partij for holder, partij in held if holder.bsn == verdict.bsn), None)
+        return self.resident_of(partij) if partij else self._of("bsn", verdict.bsn)
 
     def _of(self, kind: Literal["bsn", "kvk"], number: str) -> Resident:
         partij = self._known(kind, number)
@@ -95,12 +98,13 @@ class Partijen:
     def _ask_for_partij(self, uuid: str) -> Partij | None:
         return self._api.one("partijen", uuid, Partij)
 
-    def _ask_for_holders(self, address: Address) -> tuple[Holder, ...]:
+    def _ask_for_holders(self, address: Address) -> tuple[tuple[Holder, str], ...]:
+        """Give who holds an address, each with the uuid of their partij."""
         kind, value = address
         if kind not in _KINDS or not self._api.dialect.verifies:
             return ()  # such an address says nothing of who somebody is
         return tuple(
-            self._holder(address, row)
+            (self._holder(address, row, row.verstrekt_door_partij.uuid), row.verstrekt_door_partij.uuid)
             for row in {row.uuid: row for row in self._rows(kind, value)}.values()
             if row.verstrekt_door_partij and row.soort_digitaal_adres == _KINDS[kind] and comparable(row.adres) == value
         )
@@ -114,9 +118,9 @@ class Partijen:
             for spelling in _spellings(value):
                 yield from self._api.find("digitaleadressen", DigitaalAdres, adres=spelling)
 
-    def _holder(self, address: Address, row: DigitaalAdres) -> Holder:
+    def _holder(self, address: Address, row: DigitaalAdres, uuid: str) -> Holder:
         """Say what an address proves. Of a partij that is no active person with a BSN it proves nothing."""
-        partij = self._partij(row.verstrekt_door_partij.uuid) if row.verstrekt_door_partij else None
+        partij = self._partij(uuid)
         bsns = _identificatoren(partij, "bsn") if partij else []
         active = partij is not None and partij.indicatie_actief and partij.soort_partij == "persoon"
         day = row.verificatie_datum if active and bsns else None

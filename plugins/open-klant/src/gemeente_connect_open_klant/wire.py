@@ -100,7 +100,7 @@ class Onderwerpobject(Wire):
     uuid: str
     klantcontact: Ref | None = None
     was_klantcontact: Ref | None = None
-    onderwerpobjectidentificator: Identificator | None = None
+    onderwerpobjectidentificator: Identificator = Identificator()
 
 
 class Bijlage(Wire):

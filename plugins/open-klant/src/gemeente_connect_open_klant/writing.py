@@ -33,6 +33,11 @@ _CHANGED: Final = (
     "overwritten: undo the change there, or drop this"
 )
 _NO_NUMMER: Final = f"the {PROBES} numbers that follow from its id are taken in Open Klant by others"
+_CONFLICT: Final = 409
+_NO_MORE: Final = (
+    "Open Klant can give no more numbers, since somebody gave a klantcontact the highest one: have an administrator "
+    "change that `nummer`, or upgrade to Open Klant 2.16"
+)
 _KANAAL: Final = (
     "Open Klant refuses the kanaal {!r}: correct `kanalen`, or see whether Open Klant can reach its Referentielijsten"
 )
@@ -131,6 +136,8 @@ class Writing:
         names = [name for name, _ in error.problems]
         if any(name.startswith("onderwerpobject") for name in names):
             return RejectedError(_GONE)
+        if error.status == _CONFLICT:
+            return ConfigError(_NO_MORE)
         return ConfigError(_KANAAL.format(self.kanaal)) if "klantcontact.kanaal" in names else error
 
     # -- finding
