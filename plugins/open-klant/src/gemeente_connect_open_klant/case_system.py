@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Final
@@ -23,6 +23,7 @@ from gemeente_connect_open_klant.partijen import Partijen, Resident
 from gemeente_connect_open_klant.planning import action
 from gemeente_connect_open_klant.portals import PORTALS, View
 from gemeente_connect_open_klant.settings import OpenKlantSettings
+from gemeente_connect_open_klant.wire import Klantcontact
 from gemeente_connect_open_klant.writing import Writing
 
 _LONGEST_NAME: Final = 200
@@ -64,13 +65,12 @@ class OpenKlant:
         first = next((turn for turn in case.turns if turn.direction == "in"), None)
         if first is None:
             return self._receipt(case, None, Findable.NO_QUESTION, ())
-        if self._view.holds_back(case.who, case.kanaal):
-            if steps.begun("vraag"):
-                raise RejectedError(_NOBODY_ANY_MORE)
+        if self._view.holds_back(case.who, case.kanaal) and not steps.begun("vraag"):
             return self._receipt(case, None, case.who.findable, ())
         writing = Writing(self._api, steps, case.kanaal, case.who.partij, _name(first))
         question = self._question(case, first, writing)
-        case = self._without_whom_it_was_taken_from(case, question, writing)
+        if not writing.is_fresh("vraag"):
+            case = self._as_it_stands(case, question, writing)
         made = self._write(case, question, writing)
         missing = self._put_beside(case, question, made, Beside(self._api, steps), files)
         return self._receipt(case, question["url"], self._view.findable(case.who, case.kanaal), missing)
@@ -78,13 +78,17 @@ class OpenKlant:
     def plan(self, conversation: Conversation, done: Mapping[str, Refs]) -> Plan:
         """Say what `deliver` would do. Reads, and writes nothing."""
         case = self._case(conversation)
-        question = done.get("vraag", {}).get("beurt") or next((t.id for t in case.turns if t.direction == "in"), None)
-        if question is None or ("vraag" not in done and self._view.holds_back(case.who, case.kanaal)):
-            findable = case.who.findable if question else Findable.NO_QUESTION
-            return Plan(action="nothing", findable=findable, missing=self._missing(case))
-        planned = contacts(conversation, case.turns, question, case.kanaal)
+        refs = done.get("vraag")
+        stands = self._api.klantcontact(refs["klantcontact"]) if refs else None
+        if stands:
+            case = self._judged_again(case, stands)
+        question = refs["beurt"] if refs else next((t.id for t in case.turns if t.direction == "in"), None)
+        if question is None:
+            return Plan(action="nothing", findable=Findable.NO_QUESTION, missing=self._missing(case))
+        held_back = self._view.holds_back(case.who, case.kanaal)
+        planned = list(contacts(conversation, case.turns, question, case.kanaal))
         return Plan(
-            action=action(self._api, list(planned), done, case.who.partij),
+            action=action(self._api, planned, done, case.who.partij, held_back=held_back),
             findable=self._view.findable(case.who, case.kanaal),
             missing=self._missing(case),
         )
@@ -117,17 +121,24 @@ class OpenKlant:
         messages = [message for turn in turns for message in turn.messages]
         return _Case(conversation, turns, kanaal, self._partijen.resident(messages))
 
-    def _without_whom_it_was_taken_from(self, case: _Case, question: Refs, writing: Writing) -> _Case:
-        """Judge again, where a question that stands there gets another partij: it may have been taken from that one."""
-        if writing.ties_anew():
-            taken_from = detaching.taken_from(writing.standing(question), self._partijen)
-            never = frozenset(each.value for each in taken_from)
-            if never:
-                messages = [message for turn in case.turns for message in turn.messages]
-                who = self._partijen.resident(messages, never=never)
-                writing.partij = who.partij
-                return _Case(case.conversation, case.turns, case.kanaal, who)
+    def _as_it_stands(self, case: _Case, question: Refs, writing: Writing) -> _Case:
+        """Look at a question that was there before. Raises RejectedError where nothing may be added to it."""
+        stands = writing.standing(question)
+        case = self._judged_again(case, stands)
+        writing.partij, writing.taken_from = case.who.partij, detaching.taken_from(stands)
+        writing.refuse_if_tied_by_others(stands)
+        if self._view.holds_back(case.who, case.kanaal):
+            raise RejectedError(_NOBODY_ANY_MORE)
         return case
+
+    def _judged_again(self, case: _Case, question: Klantcontact) -> _Case:
+        """Say who it belongs to, now that it is known whom the question was taken away from."""
+        taken_from = detaching.identities(self._partijen, detaching.taken_from(question))
+        if not taken_from:
+            return case
+        never = frozenset(each.value for each in taken_from)
+        messages = [message for turn in case.turns for message in turn.messages]
+        return replace(case, who=self._partijen.resident(messages, never=never))
 
     # -- writing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from gemeente_connect.contracts import Refs
@@ -30,10 +30,15 @@ _NOT_YET: Final = (
 )
 
 
-def taken_from(question: Klantcontact, partijen: Partijen) -> tuple[Identity, ...]:
-    """Read whom a question was taken away from."""
-    known = (partijen.identity(uuid) for uuid in _partijen(question))
-    return tuple(each for each in known if each)
+def taken_from(question: Klantcontact) -> list[str]:
+    """Read which partijen a question was taken away from."""
+    told = gathered(_KEY, question.metadata)
+    return [str(each) for each in json.loads(told)] if told else []
+
+
+def identities(partijen: Partijen, uuids: Iterable[str]) -> tuple[Identity, ...]:
+    """Say who partijen are."""
+    return tuple(known for uuid in uuids if (known := partijen.identity(uuid)))
 
 
 def detach(
@@ -57,16 +62,12 @@ def detach(
     leaving = tied if who is None else {uuid} if (uuid := partijen.partij(who)) else set()
     if leaving & tied and view.breaks_on_nobody(question.kanaal):
         raise RejectedError(_BREAKS)
-    if leaving - set(_partijen(question)):  # remembered first: what breaks off after it is done by the next try
-        told = spread(_KEY, json.dumps([*_partijen(question), *sorted(leaving - set(_partijen(question)))]))
-        api.change("klantcontacten", question.uuid, {"metadata": question.metadata | told})
-        question = question.model_copy(update={"metadata": question.metadata | told})
+    before = taken_from(question)
+    ever = [*before, *sorted(leaving.difference(before))]
+    if ever != before:  # remembered first: what breaks off after it is done by the next try
+        metadata = question.metadata | spread(_KEY, json.dumps(ever))
+        api.change("klantcontacten", question.uuid, {"metadata": metadata})
     for each in betrokkenen:
         if each.was_partij and each.was_partij.uuid in leaving:
             api.change("betrokkenen", each.uuid, {"wasPartij": None})
-    return taken_from(question, partijen)
-
-
-def _partijen(question: Klantcontact) -> list[str]:
-    told = gathered(_KEY, question.metadata)
-    return [str(each) for each in json.loads(told)] if told else []
+    return identities(partijen, ever)

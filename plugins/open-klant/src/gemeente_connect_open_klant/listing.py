@@ -20,7 +20,7 @@ from gemeente_connect.models import Identity
 from gemeente_connect_open_klant.api import LARGEST_PAGE, Klantinteracties
 from gemeente_connect_open_klant.beside import HANDELING, actor_step, adres_step, bijlage_step, taak_step
 from gemeente_connect_open_klant.contacten import checksum, gathered, step
-from gemeente_connect_open_klant.detaching import taken_from
+from gemeente_connect_open_klant.detaching import identities, taken_from
 from gemeente_connect_open_klant.partijen import Partijen, Resident
 from gemeente_connect_open_klant.portals import View
 from gemeente_connect_open_klant.wire import Klantcontact
@@ -103,7 +103,7 @@ def _add(its: _Seen, row: Klantcontact, external_id: str, partijen: Partijen, vi
         who = partijen.resident_of(partij) if partij else Resident(Findable.NO_RESIDENT_KNOWN)
         shown = row.nummer is not None
         its.question, its.findable = row.url, view.findable(who, row.kanaal) if shown else Findable.NOT_SHOWN
-        its.detached = taken_from(row, partijen)
+        its.detached = identities(partijen, taken_from(row))
     its.done.update(_beside(row, turn))
 
 

@@ -8,17 +8,30 @@ from typing import Literal
 from gemeente_connect.contracts import Refs
 from gemeente_connect_open_klant.api import Klantinteracties
 from gemeente_connect_open_klant.contacten import Contact, checksum
-from gemeente_connect_open_klant.wire import Klantcontact
+from gemeente_connect_open_klant.writing import tied_to
 
 Action = Literal["create", "update", "nothing", "refuse"]
 
 
-def action(api: Klantinteracties, contacts: Sequence[Contact], done: Mapping[str, Refs], partij: str | None) -> Action:
-    """Say what would be done. `done`: the steps that were done for the conversation. `partij`: who it belongs to."""
+def action(
+    api: Klantinteracties,
+    contacts: Sequence[Contact],
+    done: Mapping[str, Refs],
+    partij: str | None,
+    *,
+    held_back: bool,
+) -> Action:
+    """Say what would be done.
+
+    `done`: the steps that were done for the conversation. `partij`: who it belongs to. `held_back`: the portal breaks
+    on what belongs to nobody.
+    """
     if "vraag" not in done:
-        return "create"
+        return "nothing" if held_back else "create"
     made = [(each, done[each.step]) for each in contacts if each.step in done]
     found: list[Action] = [_change(api, contact, refs, partij) for contact, refs in made]
+    if held_back:
+        found.append("refuse")
     if len(made) < len(contacts):
         found.append("update")
     return _worst(found)
@@ -35,8 +48,4 @@ def _change(api: Klantinteracties, contact: Contact, refs: Refs, partij: str | N
     now = checksum(stands.onderwerp, stands.inhoud)
     if now != contact.checksum:
         return "refuse" if now != stands.metadata.get("som", now) else "update"
-    return "nothing" if _partij(stands) == partij else "update"
-
-
-def _partij(stands: Klantcontact) -> str | None:
-    return next((each.was_partij.uuid for each in stands.expand.had_betrokkenen if each.was_partij), None)
+    return "nothing" if tied_to(stands) == partij else "update"

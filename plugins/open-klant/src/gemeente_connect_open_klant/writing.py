@@ -7,7 +7,7 @@ the refusal (400 `unique`) says that it was there. Elsewhere it is looked up by 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -54,6 +54,8 @@ class Writing:
     """Who it belongs to, by uuid; None: nobody is known."""
     naam: str
     """Of the resident, as the channel has it; empty: it has none."""
+    taken_from: Collection[str] = ()
+    """The partijen that it was taken away from."""
     _fresh: set[str] = field(default_factory=set)
 
     def made(self, contact: Contact, link: str | None, others: Sequence[Contact] = ()) -> Refs:
@@ -65,10 +67,9 @@ class Writing:
         find = make if self.api.dialect.numbered else partial(self._look_up, [contact, *others])
         return self.steps.once(contact.step, make, find)
 
-    def ties_anew(self) -> bool:
-        """Tell whether a question that was there gets another partij than it was given last."""
-        name = "vraag"
-        return name not in self._fresh and self.steps.kept(f"{name}/partij") != (self.partij or "")
+    def is_fresh(self, step: str) -> bool:
+        """Tell whether what a step makes was made just now, and so stands as it was made."""
+        return step in self._fresh
 
     # -- making
 
@@ -165,18 +166,28 @@ class Writing:
         self._keep_partij(contact, refs)
 
     def standing(self, refs: Refs) -> Klantcontact:
-        """Read a klantcontact as it stands there now. Raises RejectedError when it was removed."""
-        stands = self.api.klantcontact(refs["klantcontact"])
+        """Read a klantcontact as it stands now, with its betrokkenen. Raises RejectedError when it was removed."""
+        stands = self.api.klantcontact(refs["klantcontact"], expand="hadBetrokkenen")
         if stands is None:
             raise RejectedError(_GONE)
         return stands
+
+    def refuse_if_tied_by_others(self, question: Klantcontact) -> None:
+        """Raise RejectedError where somebody else tied the question, or untied it: then we may mean somebody else."""
+        if not self._may_be_ours(tied_to(question) or "", self.steps.kept("vraag/partij")):
+            raise RejectedError(_CHANGED)
+
+    def _may_be_ours(self, stands: str, kept: str | None) -> bool:
+        """Tell whether a partij that stands there may be what we put. `kept`: what was put last; None: not known."""
+        untied = "" if kept in self.taken_from else kept  # by `detach`
+        return kept is None or stands in {kept, untied, self.partij or ""}
 
     def _keep_text(self, contact: Contact, refs: Refs) -> None:
         name = f"{contact.step}/tekst"
         kept = self.steps.kept(name)
         if kept == contact.checksum:
             return
-        if contact.step in self._fresh:
+        if self.is_fresh(contact.step):
             self.steps.keep(name, contact.checksum, _nothing)
             return
         stands = self.standing(refs)
@@ -193,17 +204,21 @@ class Writing:
         kept = self.steps.kept(name)
         if kept == partij:
             return
-        if contact.step in self._fresh:
+        if self.is_fresh(contact.step):
             self.steps.keep(name, partij, _nothing)
             return
         betrokkene = self.api.one("betrokkenen", refs["betrokkene"], Betrokkene)
         if betrokkene is None:
             raise RejectedError(_GONE)
-        stands = betrokkene.was_partij.uuid if betrokkene.was_partij else ""
-        if stands not in {partij, stands if kept is None else kept}:
+        if not self._may_be_ours(betrokkene.was_partij.uuid if betrokkene.was_partij else "", kept):
             raise RejectedError(_CHANGED)
         body = {"wasPartij": {"uuid": partij} if partij else None}
         self.steps.keep(name, partij, lambda: self.api.change("betrokkenen", betrokkene.uuid, body))
+
+
+def tied_to(klantcontact: Klantcontact) -> str | None:
+    """Give the partij of a klantcontact that was read with its betrokkenen; None: it has none."""
+    return next((each.was_partij.uuid for each in klantcontact.expand.had_betrokkenen if each.was_partij), None)
 
 
 def _nothing() -> None:
