@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from gemeente_connect import FileStore, Ledger
 from gemeente_connect.contracts import Cursor, Page, Receipt
@@ -46,9 +48,9 @@ class Desk:
                 self.channel, self.open(), ledger=ledger, files=FileStore(self.folder / "files"), start="all", **options
             )
 
-    def deliver(self) -> Receipt:
+    def deliver(self, **options: Any) -> Receipt:
         """Sync what became of one conversation, and give its receipt."""
-        report = self.sync()
+        report = self.sync(**options)
         assert not report.errors, report.errors
         assert not report.refused, report.refused
         (delivery,) = report.delivered
@@ -57,6 +59,15 @@ class Desk:
     def open(self) -> Any:
         """Open the case system."""
         return _connect(self.server, **self.settings)
+
+    def remove(self, klantcontact: Row) -> None:
+        """Remove a klantcontact, as a colleague does."""
+        answer = requests.delete(
+            f"{self.server.url}/klantinteracties/api/v1/klantcontacten/{klantcontact['uuid']}",
+            headers={"Authorization": f"Token {self.server.token}"},
+            timeout=10,
+        )
+        answer.raise_for_status()
 
     def rows(self, collection: str) -> list[Row]:
         """What Open Klant keeps, oldest first."""
@@ -82,3 +93,14 @@ def server() -> Iterator[OpenKlantServer]:
 @pytest.fixture
 def desk(server: OpenKlantServer, tmp_path: Path) -> Desk:
     return Desk(server, tmp_path)
+
+
+@pytest.fixture
+def desk_of(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """Make a desk whose Open Klant has an API-version; what else is given goes to that server."""
+    with ExitStack() as servers:
+
+        def desk_of(version: str, **options: Any) -> Desk:
+            return Desk(servers.enter_context(OpenKlantServer(version, **options)), tmp_path)
+
+        yield desk_of

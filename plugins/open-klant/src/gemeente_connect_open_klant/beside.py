@@ -5,7 +5,7 @@ None of these is unique in Open Klant: that each is made once is the work of our
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -43,6 +43,11 @@ class Beside:
 
     api: Klantinteracties
     steps: Steps
+    looks: bool
+    """Look whether a thing is there before it is made: the ledger did not know of the klantcontact it stands beside."""
+
+    def _once(self, name: str, make: Callable[[], Refs], find: Callable[[], Refs | None]) -> Refs:
+        return self.steps.once(name, (lambda: find() or make()) if self.looks else make, find)
 
     def adressen(self, turn: Turn, betrokkene: str, kanaal: str) -> Iterator[str]:
         """Keep the addresses that a turn was written from, with its betrokkene. Yields what could not be kept.
@@ -61,7 +66,7 @@ class Beside:
                     "omschrijving": kanaal[:_LONGEST_OMSCHRIJVING].rstrip(),
                 }
                 make = partial(self._make, "digitaleadressen", body)
-                self.steps.once(adres_step(soort, adres), make, partial(self._find_adres, betrokkene, adres))
+                self._once(adres_step(soort, adres), make, partial(self._find_adres, betrokkene, adres))
             elif adres:
                 yield "address-not-kept"
 
@@ -78,7 +83,7 @@ class Beside:
             actor = self._actor(email, who)
             body = {"actor": {"uuid": actor}, "klantcontact": {"uuid": klantcontact}}
             make = partial(self._make, "actorklantcontacten", body)
-            self.steps.once(actor_step(turn.id, email), make, partial(self._find_link, actor, klantcontact))
+            self._once(actor_step(turn.id, email), make, partial(self._find_link, actor, klantcontact))
 
     def _actor(self, email: str, who: Participant) -> str:
         def make() -> Refs:  # KISS may have made it
@@ -139,7 +144,7 @@ class Beside:
             name, waits = taak_step(turn.id), turn is turns[-1]
             if waits or self.steps.begun(name):
                 klantcontact = klantcontacten[turn.id]
-                made = self.steps.once(
+                made = self._once(
                     name, partial(self._new_taak, klantcontact, actor), partial(self._find_taak, klantcontact)
                 )
                 status = "te_verwerken" if waits else "verwerkt"
@@ -185,7 +190,7 @@ class Beside:
                 codes |= {"objectId": document, "codeRegister": documents.code_register}
                 body = {"wasBijlageVanKlantcontact": {"uuid": klantcontact}, "bijlageidentificator": codes}
                 make = partial(self._make, "bijlagen", body)
-                self.steps.once(bijlage_step(document), make, partial(self._find_bijlage, document))
+                self._once(bijlage_step(document), make, partial(self._find_bijlage, document))
 
     def _find_bijlage(self, document: str) -> Refs | None:
         for row in self.api.find("bijlagen", Bijlage, bijlageidentificatorObjectId=document):

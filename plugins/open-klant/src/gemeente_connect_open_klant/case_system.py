@@ -72,7 +72,7 @@ class OpenKlant:
         if not writing.is_fresh("vraag"):
             case = self._as_it_stands(case, question, writing)
         made = self._write(case, question, writing)
-        missing = self._put_beside(case, question, made, Beside(self._api, steps), files)
+        missing = self._put_beside(case, question, made, Beside(self._api, steps, writing.found), files)
         return self._receipt(case, question["url"], self._view.findable(case.who, case.kanaal), missing)
 
     def plan(self, conversation: Conversation, done: Mapping[str, Refs]) -> Plan:

@@ -56,6 +56,8 @@ class Writing:
     """Of the resident, as the channel has it; empty: it has none."""
     taken_from: Collection[str] = ()
     """The partijen that it was taken away from."""
+    found: bool = False
+    """Something was there that the ledger did not know: so what stands beside it may be there as well."""
     _fresh: set[str] = field(default_factory=set)
 
     def made(self, contact: Contact, link: str | None, others: Sequence[Contact] = ()) -> Refs:
@@ -146,7 +148,7 @@ class Writing:
     def _numbered(self, contact: Contact, nummer: str) -> Refs | None:
         for row in self.api.find("klantcontacten", Klantcontact, nummer=nummer):
             if row.metadata.get("externalId") == contact.external_id:
-                return _found(row, gathered("beurt", row.metadata))
+                return self._found(row, gathered("beurt", row.metadata))
         return None
 
     def _look_up(self, contacts: Sequence[Contact]) -> Refs | None:
@@ -155,8 +157,12 @@ class Writing:
             for row in self.api.find("klantcontacten", Klantcontact, plaatsgevondenOp=moment.isoformat()):
                 same = checksum(row.onderwerp, row.inhoud) == contact.checksum or contact.inhoud == LAPSED
                 if same and row.plaatsgevonden_op == moment and row.kanaal == self.kanaal:
-                    return _found(row, contact.turn.id)
+                    return self._found(row, contact.turn.id)
         return None
+
+    def _found(self, row: Klantcontact, turn: str) -> Refs:
+        self.found = True
+        return _refs(row, row.had_betrokkenen[0].uuid if row.had_betrokkenen else "", turn)
 
     # -- changing
 
@@ -227,10 +233,6 @@ def _nothing() -> None:
 
 def _refs(klantcontact: Klantcontact, betrokkene: str, turn: str) -> Refs:
     return {"klantcontact": klantcontact.uuid, "url": klantcontact.url, "betrokkene": betrokkene, "beurt": turn}
-
-
-def _found(row: Klantcontact, turn: str) -> Refs:
-    return _refs(row, row.had_betrokkenen[0].uuid if row.had_betrokkenen else "", turn)
 
 
 def _theirs(metadata: dict[str, str]) -> dict[str, str]:
