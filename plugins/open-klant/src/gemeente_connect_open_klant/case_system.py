@@ -187,7 +187,10 @@ class OpenKlant:
 
     def _missing(self, case: _Case) -> tuple[str, ...]:
         """Name what no resident sees of it in the portal, in closed terms."""
-        missing = set(self._view.not_shown(case.turns))
+        missing = set()
+        question = next((turn.id for turn in case.turns if turn.direction == "in"), "")
+        if not self._view.shows_all(list(contacts(case.conversation, case.turns, question, case.kanaal))):
+            missing.add("turn-not-shown")
         if any(True for turn in case.turns for _ in attachments(turn)):
             missing.add("attachment-not-shown")
         if not self._view.portal.zaak and any(each.kind == "zaak" for each in case.conversation.references):

@@ -78,7 +78,7 @@ def _record(conversation: str, its: _Seen) -> Record:
         account=its.account,
         turns={turn: ids for turn, (_, ids) in in_order},
         done=its.done,
-        kept=its.kept,
+        kept={name: value for name, value in its.kept.items() if value or not its.detached},  # untied by us
         detached=its.detached,
     )
 

@@ -6,12 +6,12 @@ Open Inwoner shows what Open Klant holds, and leaves out what does not fit witho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from gemeente_connect.contracts import Findable
-from gemeente_connect.models import Turn
+from gemeente_connect_open_klant.contacten import Contact
 from gemeente_connect_open_klant.partijen import Resident
 from gemeente_connect_open_klant.settings import Portaal
 
@@ -25,7 +25,7 @@ class Portal:
     one_kanaal: bool
     """It shows klantcontacten of one kanaal only, which is set there."""
     every_answer: bool
-    """It shows all answers to a question; else the last one."""
+    """It shows all that answers a question; else the oldest of what is linked to the question itself."""
     zaak: bool
     """A question may be linked to a zaak; else it is hidden by it."""
     breaks_on_nobody: bool
@@ -74,10 +74,9 @@ class View:
         """Say whether nothing may be written as long as no resident is known."""
         return who.partij is None and self.breaks_on_nobody(kanaal)
 
-    def not_shown(self, turns: Iterable[Turn]) -> Iterable[str]:
-        """Name what the page of a question leaves out of these turns, in closed terms."""
-        if not self.portal.every_answer and sum(1 for _ in turns) > 2:  # noqa: PLR2004 - a question and an answer
-            yield "turn-not-shown"
+    def shows_all(self, contacts: Sequence[Contact]) -> bool:
+        """Say whether the page of a question shows all of its klantcontacten, and each for what it is."""
+        return self.portal.every_answer or [each.role for each in contacts] in (["vraag"], ["vraag", "antwoord"])
 
     def _lists(self, kanaal: str) -> bool:
         return not self.portal.one_kanaal or kanaal == self.mijn_vragen_kanaal

@@ -36,7 +36,7 @@ class OpenKlantSettings(Settings):
     url: Annotated[str, Field(min_length=1)]
     """Its address, such as `https://openklant.example.nl`, with or without `/klantinteracties/api/v1`."""
     token: SecretStr
-    """Made under API autorisaties in its admin pages. It may read and change everything: keep it as a secret."""
+    """Made in its admin pages, under API auth. It may read and change everything: keep it as a secret."""
     portaal: Portaal
     """The portal in which residents look. `none`: there is none, so nobody finds anything yet."""
     kanalen: Annotated[dict[str, Kanaal], Field(min_length=1)]

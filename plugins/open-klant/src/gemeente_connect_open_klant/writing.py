@@ -6,7 +6,6 @@ the refusal (400 `unique`) says that it was there. Elsewhere it is looked up by 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,10 +22,9 @@ from gemeente_connect_open_klant.wire import Betrokkene, Klantcontact
 PROBES: Final = 50
 """Numbers that are tried for one klantcontact. Of 100,000 klantcontacten, one or none needs a second number."""
 
-_one_at_a_time = threading.Lock()  # a server that counts by itself answers 500 to some of those who come together
 _GONE: Final = (
-    "removed-there: a klantcontact of this conversation was removed from Open Klant, and is not made again: restore it "
-    "there, or drop this"
+    "removed-there: a klantcontact of this conversation was removed from Open Klant, and is not made again: drop this, "
+    "or restore a backup of Open Klant"
 )
 _CHANGED: Final = (
     "changed-there: somebody else changed a klantcontact of this conversation in Open Klant, and that is not "
@@ -77,8 +75,7 @@ class Writing:
 
     def _make(self, contact: Contact, link: str | None, others: Sequence[Contact] = ()) -> Refs:
         if not self.api.dialect.numbered:
-            with _one_at_a_time:
-                return self._post_or_find(contact, link, None, partial(self._look_up, [contact, *others]))
+            return self._post_or_find(contact, link, None, partial(self._look_up, [contact, *others]))
         for nummer in contact.nummers(PROBES):
             find = partial(self._numbered, contact, nummer)
             try:
@@ -155,7 +152,7 @@ class Writing:
         for contact in contacts:
             moment = contact.moment
             for row in self.api.find("klantcontacten", Klantcontact, plaatsgevondenOp=moment.isoformat()):
-                same = checksum(row.onderwerp, row.inhoud) == contact.checksum or contact.inhoud == LAPSED
+                same = row.inhoud == contact.inhoud.strip() or contact.inhoud == LAPSED
                 if same and row.plaatsgevonden_op == moment and row.kanaal == self.kanaal:
                     return self._found(row, contact.turn.id)
         return None
