@@ -22,7 +22,7 @@ from gemeente_connect_open_klant.wire import Klantcontact, Made, Page, Ref
 T = TypeVar("T")
 Collection = Literal[
     "actoren", "actorklantcontacten", "betrokkenen", "bijlagen", "digitaleadressen", "internetaken", "klantcontacten",
-    "onderwerpobjecten", "partijen",
+    "onderwerpobjecten", "partij-identificatoren", "partijen",
 ]  # fmt: skip
 Body = Mapping[str, Any]
 

@@ -18,12 +18,13 @@ from gemeente_connect.contracts import Findable
 from gemeente_connect.models import Identity, Message
 from gemeente_connect.residents import NOBODY, Address, Holder, claim, judge
 from gemeente_connect_open_klant.api import Klantinteracties
-from gemeente_connect_open_klant.wire import DigitaalAdres, Identificator, Partij
+from gemeente_connect_open_klant.wire import DigitaalAdres, Identificator, Partij, PartijIdentificator
 
 _AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 _REMEMBERED: Final = 10_000  # residents; memory stays flat
 _KINDS: Final = {"phone": "telefoonnummer", "email": "email"}
 _SIGNIFICANT: Final = "+31"
+_IDENTIFICATOREN: Final = "partij-identificatoren"
 _CODES: Final[dict[Literal["bsn", "kvk"], str]] = {"bsn": "bsn", "kvk": "kvk_nummer"}
 
 
@@ -90,13 +91,25 @@ class Partijen:
     def _ask_for_number(self, kind: str, number: str) -> Partij | None:
         code = _CODES["kvk" if kind == "kvk" else "bsn"]
         filters = {"partijIdentificator__codeSoortObjectId": code, "partijIdentificator__objectId": number}
-        for partij in self._api.find("partijen", Partij, **filters):
+        for row in self._api.find("partijen", Partij, **filters):
+            partij = self._whole(row)
             if any(each.object_id == number for each in _identificatoren(partij, code)):  # an old one ignores filters
                 return partij
         return None
 
     def _ask_for_partij(self, uuid: str) -> Partij | None:
-        return self._api.one("partijen", uuid, Partij)
+        partij = self._api.one("partijen", uuid, Partij)
+        return self._whole(partij) if partij else None
+
+    def _whole(self, partij: Partij) -> Partij:
+        """Read how a partij is known elsewhere, where its Open Klant only refers to that."""
+        known = [
+            each
+            if each.partij_identificator
+            else self._api.one("partij-identificatoren", each.uuid, PartijIdentificator)
+            for each in partij.partij_identificatoren
+        ]
+        return partij.model_copy(update={"partij_identificatoren": [each for each in known if each]})
 
     def _ask_for_holders(self, address: Address) -> tuple[tuple[Holder, str], ...]:
         """Give who holds an address, each with the uuid of their partij."""
@@ -148,7 +161,7 @@ def _spellings(value: str) -> Iterable[str]:
 
 def _identificatoren(partij: Partij, code: str) -> list[Identificator]:
     every = (each.partij_identificator for each in partij.partij_identificatoren)
-    return [each for each in every if each.code_soort_object_id == code]
+    return [each for each in every if each and each.code_soort_object_id == code]
 
 
 def _numbers(partij: Partij) -> Iterator[tuple[Literal["bsn", "kvk"], Identificator]]:

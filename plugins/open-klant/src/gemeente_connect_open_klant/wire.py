@@ -56,7 +56,9 @@ class Identificator(Wire):
 class PartijIdentificator(Wire):
     """How a partij is known elsewhere."""
 
-    partij_identificator: Identificator = Identificator()
+    uuid: str
+    partij_identificator: Identificator | None = None
+    """None: an old Open Klant only refers to it."""
 
 
 class Partij(Wire):
