@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
+from urllib.parse import quote, unquote
 
 from gemeente_connect.conversations import digest, title
 from gemeente_connect.models import Conversation, Turn
@@ -23,6 +25,7 @@ Role = Literal["vraag", "antwoord", "reactie"]
 _PARTS_OF: Final[dict[Role, str]] = {"vraag": "de vraag", "antwoord": "het antwoord", "reactie": "de reactie"}
 _BEFORE: Final[dict[Role, str]] = {"vraag": "", "antwoord": "", "reactie": "Reactie van de inwoner: "}
 _VALUE: Final = 100  # characters of a value in `metadata`; from 2.18 on more may stand there
+_PLAIN: Final = string.punctuation.replace("%", "")
 _IDS: Final = 500  # ids of messages in `metadata`; of more, only the one that the turn is named after
 _NOTE: Final = "interne notitie"
 _SLOT: Final = 10_000  # microseconds: as many places in a second as there are orders of messages, a hundred
@@ -67,7 +70,8 @@ class Contact:
         message = next((each for each in self.turn.messages if each.id == self.turn.id), self.turn.messages[0])
         slot = min(message.sent_at.microsecond // _SLOT + message.position, 99)
         rest = hashed(self.external_id) % _PART
-        within = timedelta(microseconds=slot * _SLOT + min(self.part, 9) * _PART + rest)
+        seconds, part = divmod(self.part, 10)  # a text of more than ten parts goes on in the next second
+        within = timedelta(seconds=seconds, microseconds=slot * _SLOT + part * _PART + rest)
         return message.sent_at.astimezone(UTC).replace(microsecond=0) + within
 
     def nummers(self, count: int) -> Iterator[str]:
@@ -107,15 +111,16 @@ def hashed(external_id: str) -> int:
 
 
 def spread(name: str, value: str) -> dict[str, str]:
-    """Keep a value of any length in `metadata`, under as many keys as it takes."""
-    pieces = [value[start : start + _VALUE] for start in range(0, len(value), _VALUE)] or [""]
+    """Keep a value of any length in `metadata`, under as many keys as it takes. It may not be empty."""
+    written = quote(value, safe=_PLAIN)  # without blanks, which are taken from the ends of what stands there
+    pieces = [written[start : start + _VALUE] for start in range(0, len(written), _VALUE)]
     return {f"{name}{number or ''}": piece for number, piece in enumerate(pieces)}
 
 
 def gathered(name: str, metadata: Mapping[str, str]) -> str:
     """Read a value that was spread; empty: it is not there."""
     names = itertools.chain([name], (f"{name}{number}" for number in itertools.count(1)))
-    return "".join(metadata[each] for each in itertools.takewhile(metadata.__contains__, names))
+    return unquote("".join(metadata[each] for each in itertools.takewhile(metadata.__contains__, names)))
 
 
 def shown(conversation: Conversation, *, internal_notes: bool) -> list[Turn]:
