@@ -47,10 +47,18 @@ class Klantinteracties:
     @property
     def dialect(self) -> Dialect:
         """How to speak to it. The first answer tells; where there was none yet, it is asked for one."""
-        return self._dialect or self._told(self._session.get("klantcontacten", params={"pageSize": 1}))
+        return self._dialect or self._told(self._ask())
 
-    def _told(self, response: Response) -> Dialect:
-        self._dialect = self._dialect or dialect(response.headers.get("API-version"))
+    def _ask(self) -> Response | None:
+        try:
+            return self._session.get("klantcontacten", params={"pageSize": 1})
+        except StatusError as error:
+            if error.status == _NOT_FOUND:
+                return None  # the page of something else
+            raise
+
+    def _told(self, response: Response | None) -> Dialect:
+        self._dialect = self._dialect or dialect(response.headers.get("API-version") if response else None)
         return self._dialect
 
     def find(self, collection: Collection, shape: type[T], **filters: str | int) -> Iterator[T]:

@@ -64,16 +64,16 @@ class OpenKlant:
         case = self._case(conversation)
         first = next((turn for turn in case.turns if turn.direction == "in"), None)
         if first is None:
-            return self._receipt(case, None, Findable.NO_QUESTION, ())
+            return self._receipt(case, None, Findable.NO_QUESTION)
         if self._view.holds_back(case.who, case.kanaal) and not steps.begun("vraag"):
-            return self._receipt(case, None, case.who.findable, ())
+            return self._receipt(case, None, case.who.findable)
         writing = Writing(self._api, steps, case.kanaal, case.who.partij, _name(first))
         question = self._question(case, first, writing)
         if not writing.is_fresh("vraag"):
             case = self._as_it_stands(case, question, writing)
         made = self._write(case, question, writing)
         missing = self._put_beside(case, question, made, Beside(self._api, steps, writing.found), files)
-        return self._receipt(case, question["url"], self._view.findable(case.who, case.kanaal), missing)
+        return self._receipt(case, question, self._view.findable(case.who, case.kanaal), missing)
 
     def plan(self, conversation: Conversation, done: Mapping[str, Refs]) -> Plan:
         """Say what `deliver` would do. Reads, and writes nothing."""
@@ -84,13 +84,13 @@ class OpenKlant:
             case = self._judged_again(case, stands)
         question = refs["beurt"] if refs else next((t.id for t in case.turns if t.direction == "in"), None)
         if question is None:
-            return Plan(action="nothing", findable=Findable.NO_QUESTION, missing=self._missing(case))
+            return Plan(action="nothing", findable=Findable.NO_QUESTION, missing=self._missing(case, ()))
         held_back = self._view.holds_back(case.who, case.kanaal)
         planned = list(contacts(conversation, case.turns, question, case.kanaal))
         return Plan(
             action=action(self._api, planned, done, case.who.partij, held_back=held_back),
             findable=self._view.findable(case.who, case.kanaal),
-            missing=self._missing(case),
+            missing=self._missing(case, planned),
         )
 
     def records(self, since: datetime | None) -> Iterator[Record]:
@@ -181,15 +181,17 @@ class OpenKlant:
             beside.taken([turn for turn in case.turns if not turn.internal], made, self._settings.taak_actor)
         return missing
 
-    def _receipt(self, case: _Case, reference: str | None, findable: Findable, missing: Iterable[str]) -> Receipt:
-        known = tuple(sorted({*missing, *self._missing(case)}))
+    def _receipt(self, case: _Case, question: Refs | None, findable: Findable, missing: Iterable[str] = ()) -> Receipt:
+        """Say what became of it. `question`: what was made of it; None: it was held back."""
+        planned = contacts(case.conversation, case.turns, question["beurt"], case.kanaal) if question else ()
+        known = tuple(sorted({*missing, *self._missing(case, planned)}))
+        reference = question["url"] if question else None
         return Receipt(reference=reference, findable=findable, missing=known, checked_at=datetime.now(UTC))
 
-    def _missing(self, case: _Case) -> tuple[str, ...]:
-        """Name what no resident sees of it in the portal, in closed terms."""
+    def _missing(self, case: _Case, planned: Iterable[Contact]) -> tuple[str, ...]:
+        """Name what no resident sees of it in the portal, in closed terms. `planned`: its klantcontacten."""
         missing = set()
-        question = next((turn.id for turn in case.turns if turn.direction == "in"), "")
-        if not self._view.shows_all(list(contacts(case.conversation, case.turns, question, case.kanaal))):
+        if not self._view.shows_all([contact.role for contact in planned]):
             missing.add("turn-not-shown")
         if any(True for turn in case.turns for _ in attachments(turn)):
             missing.add("attachment-not-shown")

@@ -124,9 +124,11 @@ class Partijen:
 
     def _rows(self, kind: str, value: str) -> Iterator[DigitaalAdres]:
         if self._api.dialect.strict:
-            core = value.removeprefix(_SIGNIFICANT) if kind == "phone" else value
-            filters = {"adres__icontains": core, "verstrektDoorPartij__soortPartij": "persoon"}
-            yield from self._api.find("digitaleadressen", DigitaalAdres, **filters)
+            core = value.removeprefix(_SIGNIFICANT).removeprefix("+") if kind == "phone" else value
+            # without it, whoever wrote from the address is listed too; others matter where a verification reaches back
+            for soort in ("persoon", "organisatie", "contactpersoon") if self._before else ("persoon",):
+                filters = {"adres__icontains": core, "verstrektDoorPartij__soortPartij": soort}
+                yield from self._api.find("digitaleadressen", DigitaalAdres, **filters)
         else:  # the filter on a part of an address breaks before 2.14
             for spelling in _spellings(value):
                 yield from self._api.find("digitaleadressen", DigitaalAdres, adres=spelling)
