@@ -1,9 +1,9 @@
 """Delivering to Open Klant with eight workers, against a bare script that sends the same requests with eight threads.
 
-Runnable alone: `python -m bench.open_klant`. With OPEN_KLANT_URL and OPEN_KLANT_TOKEN it measures a real Open Klant, and
-leaves conversations in it: give it an empty one that may be thrown away. Without, it measures the one of the testing
-kit, which answers faster, from the same process. A conversation is a question, two answers, and what the resident said
-in between. The script knows what to send and keeps nothing.
+Runnable alone: `python -m bench.open_klant`. With OPEN_KLANT_URL and OPEN_KLANT_TOKEN it measures a real Open Klant,
+and leaves conversations in it: give it an empty one that may be thrown away. Without, it measures the one of the
+testing kit, which answers faster, from the same process. A conversation is a question, two answers, and what the
+resident said in between. The script knows what to send and keeps nothing.
 """
 
 from __future__ import annotations

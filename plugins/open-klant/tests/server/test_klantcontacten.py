@@ -124,7 +124,7 @@ def test_metadata_is_flat_and_its_keys_and_numbers_change_on_the_way(make: Make,
     row = make("klantcontacten", **CONTACT, metadata={"external_id": "x", "n": 5, "f": 5.5})
 
     assert row["metadata"] == {"externalId": "x", "n": "5", "f": "5.5"}
-    wrong = {"b": True, "l": None, "e": "", "o": {}, "long": "x" * 256}
+    wrong: dict[str, Any] = {"b": True, "l": None, "e": "", "o": {}, "long": "x" * 256}
     assert faults("klantcontacten", **CONTACT, metadata=wrong) == [
         ("metadata.b", "invalid"),
         ("metadata.l", "null"),
