@@ -94,10 +94,12 @@ def test_a_new_ledger_does_not_tie_it_again(case: Case) -> None:
     assert case.tied() == {None}
 
 
-def test_the_name_of_the_resident_stands_nowhere_in_what_is_remembered(case: Case) -> None:
+def test_whom_it_was_taken_from_is_remembered_by_number_and_never_by_name(case: Case) -> None:
     case.detach()
-    assert ANNAS not in str(case.desk.rows("klantcontacten"))
-    assert case.anna in str(case.desk.rows("klantcontacten")[0]["metadata"])
+    metadata = str(case.desk.rows("klantcontacten")[0]["metadata"])
+    assert case.anna in metadata
+    assert f"bsn:{ANNAS}" in metadata
+    assert "Vries" not in metadata
     (record,) = case.desk.open().records(None)
     assert record.detached == (ANNA,)
 
@@ -147,11 +149,44 @@ def test_a_resident_who_does_not_have_it_keeps_nobody_else_from_it(case: Case) -
     assert case.tied() == {case.anna}
 
 
-def test_a_resident_whom_open_klant_does_not_know_has_nothing_to_lose(case: Case) -> None:
-    with case.ledger() as ledger:
-        done = ledger.mending.done(case.desk.open().account, case.id)
-    assert case.desk.open().detach(case.id, done, Identity(kind="bsn", value="999991723")) == ()
-    assert case.tied() == {case.anna}
+def test_a_resident_whom_open_klant_does_not_know_yet_does_not_get_it_either(desk: Any) -> None:
+    desk.say(*TALK)
+    (delivery,) = desk.sync(offer_again=timedelta(0)).delivered
+    with Ledger(desk.folder / "ledger.sqlite") as ledger:
+        done = ledger.mending.done(desk.open().account, delivery.conversation)
+    assert desk.open().detach(delivery.conversation, done, ANNA) == (ANNA,)
+    desk.server.add_partij(bsn=ANNAS, naam="Anna de Vries", adressen=[PHONE])
+    (again,) = desk.sync(offer_again=timedelta(0)).delivered
+    assert again.receipt.findable is Findable.NOT_VALID_THEN
+    assert {row["wasPartij"] for row in desk.rows("betrokkenen")} == {None}
+
+
+def test_a_partij_that_is_removed_and_made_anew_does_not_get_it_back(case: Case) -> None:
+    case.detach()
+    for collection in ("digitaleadressen", "partij-identificatoren", "partijen"):
+        rows = case.desk.server.rows[collection]
+        rows[:] = [row for row in rows if row.get("verstrektDoorBetrokkene")]
+    case.desk.server.add_partij(bsn=ANNAS, naam="Anna de Vries", adressen=[PHONE])
+    assert case.sync() is Findable.NOT_VALID_THEN
+    assert case.tied() == {None}
+
+
+def test_a_company_of_one_person_does_not_get_it_back_by_its_other_number(desk: Any) -> None:
+    partij = desk.server.add_partij(bsn=ANNAS, naam="Anna de Vries")
+    codes = {"codeObjecttype": "niet_natuurlijk_persoon", "codeRegister": "hr", "codeSoortObjectId": "kvk_nummer"}
+    desk.server._add(
+        "partij-identificatoren", identificeerdePartij=partij, partijIdentificator={"objectId": "12345678", **codes}
+    )
+    kvk = Identity(kind="kvk", value="12345678", verified_at=START)
+    desk.say(message(1, sender=participant(identities=(kvk,))))
+    (delivery,) = desk.sync(offer_again=timedelta(0)).delivered
+    assert {row["wasPartij"] for row in desk.rows("betrokkenen")} == {partij}
+    with Ledger(desk.folder / "ledger.sqlite") as ledger:
+        assert detach(desk.open(), ledger, delivery.conversation)
+    desk.say(message(2, direction="out"))
+    (again,) = desk.sync(offer_again=timedelta(0)).delivered
+    assert again.receipt.findable is Findable.NOT_VALID_THEN
+    assert {row["wasPartij"] for row in desk.rows("betrokkenen")} == {None}
 
 
 def test_what_nobody_finds_is_taken_away_from_nobody(desk: Any) -> None:

@@ -67,7 +67,12 @@ class Klantinteracties:
         number, more = 1, True
         while more:
             # by number: behind a proxy, the link to the next page may name a host that only the server knows
-            response = self._session.get(collection, params={**filters, "page": number})
+            try:
+                response = self._session.get(collection, params={**filters, "page": number})
+            except StatusError as error:
+                if error.status == _NOT_FOUND and number > 1:
+                    return  # rows were removed since the page before, which was the last one
+                raise
             self._told(response)
             answer = read(response, page)
             yield from answer.results
