@@ -151,7 +151,9 @@ class Offering:
             with self._db.transaction():
                 for each in left:
                     self._db.write(each.statement, each.values)
-                self._db.write_all(_RECEIVE, [_received(offer, number, receipt, offer_again) for offer, receipt in done])
+                self._db.write_all(
+                    _RECEIVE, [_received(offer, number, receipt, offer_again) for offer, receipt in done]
+                )
                 self._refusals.settle("conversation", case_system, *(offer.conversation.id for offer, _ in done))
                 self._let_go(number, *(offer.number for offer, _ in done))
         except BaseException:
