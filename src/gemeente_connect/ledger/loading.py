@@ -77,24 +77,8 @@ class Loading:
     ) -> Sequence[Message]:
         account, thread = claimed.account, claimed.thread
         fields: list[dict[str, Any]] = []
-        for row in rows:
-            (
-                seq,
-                key,
-                _,
-                sent_at,
-                position,
-                direction,
-                sender,
-                kind,
-                text,
-                reply_to,
-                edited,
-                deleted,
-                status,
-                internal,
-                _,
-            ) = row
+        for seq, key, _, sent_at, position, direction, sender, kind, text, reply_to, *marks in rows:
+            edited, deleted, status, internal, _ = marks
             message = {
                 "account": account,
                 "id": key,
