@@ -15,7 +15,7 @@ from gemeente_connect.models import Conversation, Identity
 from gemeente_connect.syncing import deliver
 from gemeente_connect.syncing.detaching import detach, remind
 from gemeente_connect.syncing.reconciling import reconcile
-from gemeente_connect.testing.builders import ACCOUNT
+from gemeente_connect.testing.builders import ACCOUNT, page, receipt
 from gemeente_connect.testing.fakes import FakeCaseSystem
 
 
@@ -156,3 +156,13 @@ def test_a_case_system_that_cannot_be_told_now_gets_nothing_now(ledger: Ledger, 
     down = Down("new")
     report = deliver(down, ledger, account=ACCOUNT, start="all")
     assert ([type(error) for error in report.errors], len(report.delivered), down.kept) == ([TemporaryError], 0, [])
+
+
+def test_a_delivery_that_was_under_way_when_it_was_taken_away_is_judged_again(ledger: Ledger, zaken: Zaken) -> None:
+    (key,) = deliver_all(ledger, zaken, said(1))
+    ledger.store(ACCOUNT, "whatsapp", page(said(2)))
+    with ledger.working():
+        (offer,) = ledger.due(ACCOUNT, zaken.account, None)
+        assert detach(zaken, ledger, key)
+        ledger.settle(offer, zaken.account, receipt(Findable.YES))
+    assert ledger.count_due(ACCOUNT, zaken.account, None) == (1, 0)
