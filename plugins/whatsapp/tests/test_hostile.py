@@ -139,6 +139,12 @@ def test_a_number_of_a_million_digits_takes_no_time(read: Read) -> None:
     assert read(body.encode()).messages[0].text == "een"
 
 
+def test_a_text_that_is_longer_than_any_can_be_is_kept_and_stops_no_other(read: Read) -> None:
+    batch = read(payload(text("wamid.1", "een"), text("wamid.2", "x" * 10_000_001)))
+    assert [m.text for m in batch.messages] == ["een"]
+    assert [u.reason for u in batch.unreadable] == ["a message holds what no message can hold"]
+
+
 def test_a_thousand_updates_in_one_webhook_are_all_read(read: Read) -> None:
     messages = [text(f"wamid.{n}", f"Bericht {n}", at=START + n) for n in range(400)]
     echoes = [echo(f"wamid.e{n}", f"Antwoord {n}", at=START + n) for n in range(200)]

@@ -44,3 +44,13 @@ def test_what_makes_no_sense_is_nothing(graph: GraphServer, open_channel: Callab
     graph.deliveries = [{"events": None}, {"message_id": "wamid.1"}, {"message_id": "wamid.2", "events": {"data": [7]}}]
     (page,) = channel.pages(None)
     assert (page.unreadable, page.readable) == ((), ())
+
+
+def test_what_failed_once_and_arrived_then_is_not_lost(
+    graph: GraphServer, open_channel: Callable[..., WhatsAppChannel]
+) -> None:
+    twice = delivery(1, "FAILED")
+    twice["events"]["data"] += delivery(1, "DELIVERED")["events"]["data"]
+    graph.deliveries = [twice]
+    (page,) = open_channel(base_url=graph.url, report_lost=True).pages(None)
+    assert (page.unreadable, len(page.readable)) == ((), 1)

@@ -56,6 +56,9 @@ def test_what_stands_beside_the_message_about_somebody_else_is_not_mixed_in(read
     other = contact(wa_id="31612345670", user_id=OTHER_ID)
     assert identities(read, payload(text("wamid.1", "Hallo"), contacts=[other])) == (USER_ID, [PHONE, USER_ID])
     same_number = contact(user_id=OTHER_ID)
+    (said,) = read(payload(text("wamid.1", "Hallo"), contacts=[same_number])).messages
+    assert said.sender
+    assert said.sender.name is None
     assert identities(read, payload(text("wamid.1", "Hallo"), contacts=[same_number])) == (USER_ID, [PHONE, USER_ID])
 
 
@@ -115,6 +118,24 @@ def test_a_new_id_without_a_number_is_linked_too(read: Read) -> None:
     (change,) = batch.changes
     assert isinstance(change, IdentityChanged)
     assert (change.participant.id, change.identity.value) == (USER_ID, OTHER_ID)
+
+
+def test_a_number_that_stays_is_not_reported_as_new(read: Read) -> None:
+    system = {"type": "user_changed_user_id", "wa_id": RESIDENT, "user_id": OTHER_ID, "previous_user_id": USER_ID}
+    batch = read(payload(message("wamid.1", "system", system, from_user_id=OTHER_ID)))
+    (line,), (change,) = batch.messages, batch.changes
+    assert isinstance(change, IdentityChanged)
+    assert line.text == "WhatsApp kent de inwoner voortaan onder een ander kenmerk."
+    assert [identity.value for identity in change.participant.identities] == [PHONE, USER_ID]
+    assert change.identity.value == OTHER_ID
+
+
+def test_a_report_that_bears_the_new_number_already_is_linked_to_what_was_before(read: Read) -> None:
+    system = {"type": "user_changed_number", "wa_id": "31612345670", "previous_user_id": USER_ID}
+    batch = read(payload(message("wamid.1", "system", system, from_="31612345670", from_user_id=None)))
+    (change,) = batch.changes
+    assert isinstance(change, IdentityChanged)
+    assert (change.participant.id, change.identity.value) == (USER_ID, "+31612345670")
 
 
 def test_another_device_is_told_in_a_line(read: Read) -> None:

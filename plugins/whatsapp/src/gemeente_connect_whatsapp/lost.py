@@ -22,13 +22,13 @@ def lost(graph: Graph, account: str) -> Iterator[Page]:
     after: str | None = None
     for _ in range(_PAGES):
         page = graph.history(after)
-        failed = {key: sent for sent in page.data for key in _keys(account, sent, "FAILED")}
-        arrived = [key for sent in page.data for key in _keys(account, sent, "DELIVERED")]
+        arrived = {key for sent in page.data for key in _keys(account, sent, "DELIVERED")}
+        failed = {key: sent for sent in page.data for key in _keys(account, sent, "FAILED") if key not in arrived}
         yield Page(
             unreadable=tuple(
                 Unreadable(id=key, reason=_REASON, raw=sent.model_dump_json().encode()) for key, sent in failed.items()
             ),
-            readable=tuple(key for key in arrived if key not in failed),
+            readable=tuple(sorted(arrived)),
             cursor=_READ_TO,
         )
         after = page.paging.cursors.after if page.paging and page.paging.cursors else None

@@ -36,6 +36,9 @@ _GROUPS: Final = {
     "group_delete": "De groep is verwijderd.",
     "group_settings_update": "De instellingen van de groep zijn gewijzigd.",
 }
+_CHANGED: Final = frozenset({"user_changed_number", "user_changed_user_id"})
+_NEW_NUMBER: Final = "Het telefoonnummer van de inwoner is gewijzigd in {}."
+_NEW_ID: Final = "WhatsApp kent de inwoner voortaan onder een ander kenmerk."
 _DECLINED: Final = "2593109"
 
 
@@ -158,18 +161,15 @@ def _system(said: _Said, told: wire.Message) -> Found:
     """Read what WhatsApp reports. Another number or id is linked to the resident, and takes the place of none."""
     system = told.system or wire.System()
     new = ids(system.wa_id or system.new_wa_id, system.user_id, system.parent_user_id)
-    if system.type in {"user_changed_number", "user_changed_user_id"} or (system.type is None and new.key):
-        before = ids(None, system.previous_user_id, system.previous_parent_user_id).filled_up(said.resident)
-        old = Ids(
-            None if before.parent == new.parent else before.parent,
-            None if before.user == new.user else before.user,
-            None if before.phone == new.phone else before.phone,
-            before.other,
-        )
+    if system.type in _CHANGED or (system.type is None and new.key):
+        old = _before(said, system, new)
         key = _needed(old.key, "tells of a new number or id, and not whose", said.thread)
         person = Participant(id=key, identities=old.identities())
-        yield said.line(_of_change(new)).model_copy(update={"thread": key})
-        for identity in new.identities():
+        gained = [identity for identity in new.identities() if identity not in person.identities]
+        phone = next((identity.value for identity in gained if identity.kind == "phone"), None)
+        text = _NEW_NUMBER.format(phone) if phone else _NEW_ID
+        yield said.line(text).model_copy(update={"thread": key})
+        for identity in gained:
             yield IdentityChanged(
                 account=said.place.account, thread=key, participant=person, identity=identity, at=said.at
             )
@@ -179,10 +179,16 @@ def _system(said: _Said, told: wire.Message) -> Found:
         yield said.line(system.body or "WhatsApp meldt iets over dit gesprek.")
 
 
-def _of_change(new: Ids) -> str:
-    if new.phone:
-        return f"Het telefoonnummer van de inwoner is gewijzigd in {new.phone}."
-    return "WhatsApp kent de inwoner voortaan onder een ander kenmerk."
+def _before(said: _Said, system: wire.System, new: Ids) -> Ids:
+    """Say what the resident was known by: with a new number come new ids, and the message may bear those already."""
+    known = ids(None, system.previous_user_id, system.previous_parent_user_id).filled_up(said.resident)
+    stays = system.type == "user_changed_user_id"
+    return Ids(
+        None if known.parent == new.parent else known.parent,
+        None if known.user == new.user else known.user,
+        known.phone if stays or known.phone != new.phone else None,
+        known.other,
+    )
 
 
 def _statuses(place: Place, item: object, _: wire.Thread | None) -> Found:
