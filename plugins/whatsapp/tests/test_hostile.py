@@ -139,6 +139,25 @@ def test_a_number_of_a_million_digits_takes_no_time(read: Read) -> None:
     assert read(body.encode()).messages[0].text == "een"
 
 
+@pytest.mark.parametrize("depth", [10, 200, 300, 450, 700, 900, 960, 990])
+def test_an_edit_of_an_edit_of_an_edit_is_read_kept_or_rejected(read: Read, depth: int) -> None:
+    edit = '{"original_message_id": "wamid.0", "message": {"type": "edit", "edit": '
+    body = json.dumps(payload(text("wamid.1", "een"), message("wamid.2", "edit", "DEEP")))
+    deep = edit * (depth // 2) + "{}" + "}}" * (depth // 2)
+    with suppress(RejectedError):  # so many levels that no machine reads them
+        batch = read(body.replace('"DEEP"', deep).encode())
+        assert [m.text for m in batch.messages] == ["een"]
+        assert len(batch.changes) + len(batch.unreadable) == 1
+
+
+def test_a_list_in_a_list_in_a_list_is_kept_or_rejected(read: Read) -> None:
+    for depth in range(100, 1000, 50):
+        body = json.dumps(payload(text("wamid.1", "een"))).replace("[{", "[" + "[" * depth + "]" * depth + ", {", 1)
+        with suppress(RejectedError):
+            batch = read(body.encode())
+            assert (len(batch.messages), len(batch.unreadable)) == (1, 1)
+
+
 def test_a_text_that_is_longer_than_any_can_be_is_kept_and_stops_no_other(read: Read) -> None:
     batch = read(payload(text("wamid.1", "een"), text("wamid.2", "x" * 10_000_001)))
     assert [m.text for m in batch.messages] == ["een"]

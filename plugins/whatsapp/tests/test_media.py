@@ -53,6 +53,15 @@ def test_an_address_that_has_just_ended_is_asked_once_more(asking: WhatsAppChann
     assert [path for path in graph.asked if "content" in path] == ["GET /content/1234/1", "GET /content/1234/2"]
 
 
+def test_another_answer_than_that_it_ended_is_not_asked_again(
+    asking: WhatsAppChannel, graph: GraphServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "_content", lambda *_: graph._file("1234")._replace(status=410))
+    with pytest.raises(RejectedError, match="status 410"):
+        fetch(asking)
+    assert len(graph.asked) == 2
+
+
 def test_a_file_that_is_gone_is_not_asked_for_ever(asking: WhatsAppChannel, graph: GraphServer) -> None:
     del graph.files["1234"]
     with pytest.raises(RejectedError, match="it is not there any more"):

@@ -278,6 +278,18 @@ def test_a_message_in_a_group_belongs_to_the_group_and_to_who_wrote_it(read: Rea
     assert (said.thread, said.sender.id) == ("groep-1", USER_ID)
 
 
+def test_a_message_in_a_group_that_does_not_say_who_wrote_it_goes_to_a_person(read: Read) -> None:
+    item = text("wamid.1", "Hallo buren", group_id="groep-1", from_=None, from_user_id=None)
+    (kept,) = read(payload(item)).unreadable
+    assert (kept.reason, kept.thread) == ("a message does not say who wrote it", "groep-1")
+
+
+def test_news_of_a_call_that_nobody_knows_goes_to_a_person(read: Read) -> None:
+    item = {"id": "wacid.1", "from": "31612345678", "event": "hold", "timestamp": str(START)}
+    (kept,) = read(payload(item, name="calls", field="calls")).unreadable
+    assert kept.reason == "a call tells something that this channel does not know"
+
+
 def test_what_happens_to_a_group_is_a_line(read: Read) -> None:
     item = {"timestamp": str(START), "group_id": "groep-1", "type": "group_create", "subject": "Buurt"}
     (line,) = read(payload(item, name="groups", field="group_lifecycle_update")).messages
