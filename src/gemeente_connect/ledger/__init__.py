@@ -48,7 +48,8 @@ __all__ = [
 
 
 UNREAD = "inbox-"
-"""How the key of a payload begins that was received and could not be read; its number in the inbox follows."""
+"""How the key begins of a payload that was received and could not be read; its number in the inbox follows, and for a
+part of it, a slash and the part's own id."""
 
 
 class Tally(NamedTuple):
@@ -231,7 +232,9 @@ class Ledger:
             if refusal.kind == "attachment":
                 self._fetching.try_again(refusal.key, not_before=0)
             elif refusal.kind == "unreadable" and refusal.key.startswith(UNREAD):
-                self.inbox.again(int(refusal.key.removeprefix(UNREAD)))
+                payload = refusal.key.removeprefix(UNREAD).partition("/")[0]
+                self.inbox.again(int(payload))
+                self._refusals.settle_parts(refusal.account, f"{UNREAD}{payload}/")  # what still is, is refused anew
             elif refusal.kind == "change" and raw:
                 self._storing.retry_change(refusal.account, refusal.key, raw)
 

@@ -81,7 +81,8 @@ def _read_inbox(channel: Channel, ledger: Ledger, quiet_gap: timedelta, skipped:
                 reason = str(error) if isinstance(error, RejectedError) else bug(channel.account, error)
                 batch = Batch(unreadable=(Unreadable(id=key, reason=reason, raw=payload.received.body),))
             else:
-                batch = batch.model_copy(update={"readable": (*batch.readable, key)})
+                items = tuple(u.model_copy(update={"id": f"{key}/{u.id}"}) for u in batch.unreadable)
+                batch = batch.model_copy(update={"unreadable": items, "readable": (*batch.readable, key)})
             _add(report, ledger.store(channel.account, channel.kind, _without(batch, skipped, report), quiet_gap))
         ledger.inbox.done([payload.number for payload in payloads])  # not before: read twice it stays the same
 
