@@ -44,7 +44,10 @@ def test_what_is_no_webhook_of_whatsapp_is_rejected_whole(read: Read, body: byte
         text("wamid.9", "x", timestamp=True), text("wamid.9", "x", id={"a": 1}),
         text("wamid.9", "x", from_=None, from_user_id=None),
         message("wamid.9", "reaction", {"emoji": "👍"}),
+        message("wamid.9", "reaction", "👍"), message("wamid.9", "edit", None), message("wamid.9", "revoke", []),
         message("wamid.9", "edit", {"message": {}}), message("wamid.9", "revoke", {"id": "wamid.8"}),
+        message("wamid.9", "edit", {"original_message_id": "wamid.1"}),
+        message("wamid.9", "edit", {"original_message_id": "wamid.1", "message": {"type": "poll"}}),
     ],
 )  # fmt: skip
 def test_one_message_that_cannot_be_read_stops_no_other_and_is_kept(read: Read, broken: object) -> None:
@@ -59,7 +62,15 @@ def test_one_message_that_cannot_be_read_stops_no_other_and_is_kept(read: Read, 
 
 
 @pytest.mark.parametrize(
-    "broken", [None, {}, status("wamid.1", "vertraagd"), status("", "read"), status("wamid.1", "read", timestamp="x")]
+    "broken",
+    [
+        None,
+        {},
+        status("wamid.1", "vertraagd"),
+        status("wacid.1", "read", type="call"),
+        status("", "read"),
+        status("wamid.1", "read", timestamp="x"),
+    ],
 )
 def test_one_status_that_cannot_be_read_stops_no_other(read: Read, broken: object) -> None:
     whole: Any = broken

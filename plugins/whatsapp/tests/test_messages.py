@@ -269,7 +269,7 @@ def test_a_call_that_nobody_answered_says_so(read: Read, direction: str, words: 
 def test_what_becomes_of_a_call_is_a_line(read: Read) -> None:
     ringing = status("wacid.1", "RINGING", type="call")
     (line,) = read(payload(ringing, name="statuses", field="calls")).messages
-    assert (line.kind, line.text, line.id) == ("system", "Oproep: gaat over.", "wacid.1/ringing")
+    assert (line.kind, line.text, line.id) == ("system", "De oproep gaat over.", "wacid.1/ringing")
 
 
 def test_a_message_in_a_group_belongs_to_the_group_and_to_who_wrote_it(read: Read) -> None:
@@ -287,7 +287,7 @@ def test_a_message_in_a_group_that_does_not_say_who_wrote_it_goes_to_a_person(re
 def test_news_of_a_call_that_nobody_knows_goes_to_a_person(read: Read) -> None:
     item = {"id": "wacid.1", "from": "31612345678", "event": "hold", "timestamp": str(START)}
     (kept,) = read(payload(item, name="calls", field="calls")).unreadable
-    assert kept.reason == "a call tells something that this channel does not know"
+    assert kept.reason == "a call is one that this channel does not know"
 
 
 def test_what_happens_to_a_group_is_a_line(read: Read) -> None:

@@ -111,7 +111,7 @@ class _Reading:
                 self._keep(list(READERS[update.name](place, update.item, update.thread)))
             except Unfit as unfit:
                 self._refuse(place.account, update, unfit)
-            except ValueError:  # what no model takes, such as a time in the year 60,000
+            except ValueError:  # what no model takes, such as a text of ten million characters
                 self._refuse(place.account, update, Unfit("holds what no message can hold"))
 
     def _keep(self, found: list[Message | Change]) -> None:

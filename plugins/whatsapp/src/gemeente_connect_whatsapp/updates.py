@@ -30,7 +30,9 @@ from gemeente_connect_whatsapp.people import MUNICIPALITY, Ids, People, ids, ids
 _STATUSES: Final[dict[str, Status]] = {
     "sent": "sent", "delivered": "delivered", "read": "read", "played": "played", "failed": "failed", "error": "failed",
 }  # fmt: skip
-_CALLS: Final = {"RINGING": "gaat over", "ACCEPTED": "aangenomen", "REJECTED": "geweigerd"}
+_CALLS: Final = {
+    "ringing": "De oproep gaat over.", "accepted": "De oproep is aangenomen.", "rejected": "De oproep is geweigerd.",
+}  # fmt: skip
 _GROUPS: Final = {
     "group_create": "De groep is aangemaakt.",
     "group_delete": "De groep is verwijderd.",
@@ -39,6 +41,10 @@ _GROUPS: Final = {
 _CHANGED: Final = frozenset({"user_changed_number", "user_changed_user_id"})
 _NEW_NUMBER: Final = "Het telefoonnummer van de inwoner is gewijzigd in {}."
 _NEW_ID: Final = "WhatsApp kent de inwoner voortaan onder een ander kenmerk."
+_OF_WHICH: Final = "changes an earlier one, and does not say which"
+_INTO_WHAT: Final = "changes an earlier one, and does not say into what"
+_NOBODY: Final = "does not say who the resident is"
+_NEW_KIND: Final = "is one that this channel does not know"
 _DECLINED: Final = "2593109"
 
 
@@ -103,18 +109,20 @@ def _message(place: Place, item: object, thread: wire.Thread | None, *, echo: bo
         message = "is of a form that this channel does not know"
         raise Unfit(message)
     said = _said(place, told, thread, outgoing=echo or _is_ours(place, told))
-    rewritten = told.edit or told.revoke
-    if told.type == "reaction" and told.reaction:
-        target = _needed(told.reaction.message_id, "is a reaction that does not say to which message", said.thread)
-        emoji = told.reaction.emoji or ""
-        yield Reacted(account=place.account, target=target, sender=said.sender, emoji=emoji, at=said.at)
-    elif told.type in {"edit", "revoke"} and rewritten:
-        target = _needed(rewritten.original_message_id, "changes an earlier one, and does not say which", said.thread)
-        if told.type == "revoke":
-            yield Deleted(message=said.message(text=DELETED), target=target, at=said.at)
-        else:
-            new = content((told.edit and told.edit.message) or wire.Message())
-            yield Edited(message=said.message(**new._asdict()), target=target, at=said.at)
+    if told.type == "reaction":
+        reaction = told.reaction or wire.Reaction()
+        target = _needed(reaction.message_id, "is a reaction that does not say to which message", said.thread)
+        yield Reacted(account=place.account, target=target, sender=said.sender, emoji=reaction.emoji or "", at=said.at)
+    elif told.type == "revoke":
+        target = _needed((told.revoke or wire.Revoke()).original_message_id, _OF_WHICH, said.thread)
+        yield Deleted(message=said.message(text=DELETED), target=target, at=said.at)
+    elif told.type == "edit":
+        edit = told.edit or wire.Edit()
+        target = _needed(edit.original_message_id, _OF_WHICH, said.thread)
+        new = content(edit.message or wire.Message())
+        if new.kind == "unsupported":  # what stood there says more
+            raise Unfit(_INTO_WHAT, said.thread)
+        yield Edited(message=said.message(**new._asdict()), target=target, at=said.at)
     elif told.type == "system":
         yield from _system(said, told)
     elif told.type == "request_welcome":
@@ -134,11 +142,14 @@ def _is_ours(place: Place, told: wire.Message) -> bool:
     return by_us or (told.from_ or "").lstrip("+") in place.own_numbers
 
 
-def _said(place: Place, told: wire.Message, thread: wire.Thread | None, *, outgoing: bool) -> _Said:
+def _other_side(told: wire.Message | wire.Call, *, outgoing: bool) -> Ids:
     if outgoing:
-        named = ids(told.to, told.to_user_id, told.to_parent_user_id)
-    else:
-        named = ids(told.from_, told.from_user_id, told.from_parent_user_id)
+        return ids(told.to, told.to_user_id, told.to_parent_user_id)
+    return ids(told.from_, told.from_user_id, told.from_parent_user_id)
+
+
+def _said(place: Place, told: wire.Message, thread: wire.Thread | None, *, outgoing: bool) -> _Said:
+    named = _other_side(told, outgoing=outgoing)
     if thread is not None:
         of_thread = ids(thread.id).filled_up(ids_of(thread.context) if thread.context else Ids())
         named = of_thread.filled_up(named) if named.key is None or named.agrees(of_thread) else of_thread
@@ -146,7 +157,7 @@ def _said(place: Place, told: wire.Message, thread: wire.Thread | None, *, outgo
         system = told.system
         named = ids(None, system.previous_user_id or system.user_id, system.previous_parent_user_id)
     resident, person = place.people.who(named)
-    key = told.group_id or _needed(resident.key, "does not say who the resident is")
+    key = told.group_id or _needed(resident.key, _NOBODY)
     sender = MUNICIPALITY if outgoing else person
     if sender is None:
         message = "does not say who wrote it"
@@ -195,19 +206,17 @@ def _statuses(place: Place, item: object, _: wire.Thread | None) -> Found:
     told = read_as(wire.Status, item) or wire.Status()
     key = _needed(told.id, "does not say of which message")
     at = _time(told.timestamp)
-    word = told.status or ""
+    word = (told.status or "").lower()
+    if word not in (_CALLS if told.type == "call" else _STATUSES):
+        raise Unfit(_NEW_KIND)
     if told.type == "call":
         resident = ids(told.recipient_id, told.recipient_user_id, told.recipient_parent_user_id)
-        thread = _needed(place.people.who(resident)[0].key, "does not say who the resident is")
-        text = f"Oproep: {_CALLS.get(word.upper(), word.lower())}."
+        thread = _needed(place.people.who(resident)[0].key, _NOBODY)
         yield Message(
-            account=place.account, id=f"{key}/{word.lower()}", thread=thread, sent_at=at, kind="system", text=text
+            account=place.account, id=f"{key}/{word}", thread=thread, sent_at=at, kind="system", text=_CALLS[word]
         )
-    elif word.lower() not in _STATUSES:
-        message = "is one that this channel does not know"
-        raise Unfit(message)
     else:
-        yield StatusChanged(account=place.account, target=key, status=_STATUSES[word.lower()], at=at)
+        yield StatusChanged(account=place.account, target=key, status=_STATUSES[word], at=at)
 
 
 def _calls(place: Place, item: object, _: wire.Thread | None) -> Found:
@@ -216,13 +225,8 @@ def _calls(place: Place, item: object, _: wire.Thread | None) -> Found:
     key = _needed(told.id, "has no id")
     by_us = (told.from_ or "").lstrip("+") in place.own_numbers
     outgoing = by_us if told.direction is None else told.direction == "BUSINESS_INITIATED"
-    named = (
-        ids(told.to, told.to_user_id, told.to_parent_user_id)
-        if outgoing
-        else ids(told.from_, told.from_user_id, told.from_parent_user_id)
-    )
-    resident, person = place.people.who(named)
-    thread = _needed(resident.key, "does not say who the resident is")
+    resident, person = place.people.who(_other_side(told, outgoing=outgoing))
+    thread = _needed(resident.key, _NOBODY)
     at = _time(told.start_time or told.timestamp, thread)
     if told.event == "terminate":
         yield Message(
@@ -233,8 +237,7 @@ def _calls(place: Place, item: object, _: wire.Thread | None) -> Found:
         text = "De gemeente belt." if outgoing else "De inwoner belt."
         yield Message(account=place.account, id=f"{key}/connect", thread=thread, sent_at=at, kind="system", text=text)
     else:
-        message = "tells something that this channel does not know"
-        raise Unfit(message, thread)
+        raise Unfit(_NEW_KIND, thread)
 
 
 def _of_call(told: wire.Call, *, outgoing: bool) -> str:
@@ -262,7 +265,6 @@ def _errors(_: Place, item: object, __: wire.Thread | None) -> Found:
     named = code if code.isdecimal() and len(code) < 8 else "?"  # noqa: PLR2004 - codes have at most seven digits
     message = f"reports error {named}: look it up in Meta's list of error codes"
     raise Unfit(message)
-    yield
 
 
 def _needed(value: str | None, problem: str, thread: str | None = None) -> str:
