@@ -393,6 +393,19 @@ def test_each_status_becomes_the_error_that_says_what_to_do(
         session.post("x", {})
 
 
+def test_an_api_that_says_more_in_its_answer_than_in_its_status_is_judged_by_the_answer(server: Server) -> None:
+    def judge(response: requests.Response) -> GemeenteConnectError | None:
+        return TemporaryError("a limit", retry_after=6) if response.json().get("code") == 4 else None
+
+    with ApiSession(server.url, retries=0, judge=judge) as api:
+        server.answer = lambda _: Answer(400, b'{"code": 4}')
+        with pytest.raises(TemporaryError, match="a limit"):
+            api.get("things")
+        server.answer = lambda _: Answer(400, b'{"code": 5}')
+        with pytest.raises(StatusError, match="status 400"):
+            api.get("things")
+
+
 def test_a_rejection_names_the_fields_and_codes_and_repeats_no_sentence(server: Server) -> None:
     problem = {
         "code": "invalid",

@@ -9,9 +9,41 @@ from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import AwareDatetime
 
-from gemeente_connect.contracts import Findable, Refs
+from gemeente_connect.contracts import Batch, Findable, Refs
 from gemeente_connect.models import Conversation, Identity, Model, NonEmpty
 from gemeente_connect.privacy import Personal
+
+
+class Received(Model):
+    """One request that a channel was sent, as it came."""
+
+    method: NonEmpty
+    url: Annotated[str, Personal("address")]
+    """The whole URL by which the sender knows us: some sign it."""
+    headers: Annotated[Mapping[str, str], Personal("address")] = {}
+    """By name in lower case."""
+    body: Annotated[bytes, Personal("text")] = b""
+    """The bytes as they came: a signature is over these."""
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """A channel that is pushed to. What comes is verified, kept and answered first, and read when it is collected.
+
+    Three pure functions: they ask nobody, and know no ledger.
+    """
+
+    def handshake(self, query: Mapping[str, str]) -> str:
+        """Answer the question by which the other side sees whether this is us. Raises RejectedError: it is not."""
+
+    def verify(self, received: Received) -> None:
+        """See whether the other side sent this. Raises RejectedError, which says nothing of the body."""
+
+    def read(self, received: Received) -> Batch:
+        """Read a payload that was kept. It may hold messages of several accounts.
+
+        What in it cannot be read is `unreadable`, and stops nothing else. Whatever this raises, the payload is kept.
+        """
 
 
 @runtime_checkable

@@ -316,6 +316,17 @@ def test_where_nobody_can_tell_which_message_was_deleted_none_is_shown_and_a_per
     assert Message.model_validate_json(raw) == several[1]
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), (1, 0, 1), (0, 1, 0)])
+def test_what_a_source_left_out_and_gives_later_is_no_edit_in_whatever_order_it_comes(
+    ledger: Ledger, order: tuple[int, ...]
+) -> None:
+    left_out = message(1, kind="document", text="", attachments=(Attachment(missing="omitted"),))
+    whole = message(1, kind="image", text="kapotte lantaarn", attachments=(Attachment(source="foto"),))
+    for which in order:
+        _store(ledger, (left_out, whole)[which])
+    assert _messages(ledger)["m1"] == whole
+
+
 def test_a_deleted_message_is_offered_without_its_attachments(ledger: Ledger) -> None:
     photo = Attachment(name="foto.jpg", source="foto.jpg")
     _store(ledger, message(1, attachments=(photo,)))

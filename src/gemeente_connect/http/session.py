@@ -18,7 +18,7 @@ from requests.utils import get_netrc_auth
 from urllib3.exceptions import MaxRetryError
 from urllib3.util import Retry
 
-from gemeente_connect.errors import ConfigError, RejectedError
+from gemeente_connect.errors import ConfigError, GemeenteConnectError, RejectedError
 from gemeente_connect.http.answers import FAILURES, FIRST_ERROR, failure, refusal, request_line, seconds
 from gemeente_connect.http.urls import parse, parse_base, shown, stays_below
 from gemeente_connect.privacy import mask
@@ -27,6 +27,8 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Parameters = Mapping[str, str | int | Iterable[str | int] | None]
 Auth = tuple[str, str | SecretStr] | Callable[[requests.PreparedRequest], requests.PreparedRequest]
 """A name and a password, or a function that puts a token on each request, for tokens that expire."""
+Judge = Callable[[requests.Response], GemeenteConnectError | None]
+"""Reads an answer with a status of 400 or more."""
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
@@ -40,7 +42,8 @@ class ApiSession:
     connection fails or the status is 429, 502, 503 or 504: at once, then after `backoff` times 2, 4, 8 … seconds and
     some jitter, or after what the other side asks for if that is within `retry_after_max` seconds. POST and PATCH are
     sent once, ever. `pool_maxsize` should be the number of threads. Proxies, netrc and the bundle of certificates are
-    looked up once, for the base URL.
+    looked up once, for the base URL. `judge` is for an API whose answer to a request that it refuses says more than its
+    status: it reads that answer and gives the error to raise, or None where the status is enough.
 
     A request raises AuthError; TemporaryError (limits, 5xx, no or half an answer: it may or may not have been done);
     RejectedError (StatusError where there is a status); ConfigError when it cannot be made.
@@ -57,8 +60,10 @@ class ApiSession:
         backoff: float = 0.5,
         retry_after_max: int = 30,
         pool_maxsize: int = 10,
+        judge: Judge = lambda _response: None,
     ) -> None:
         self._base = parse_base(base_url)
+        self._judge = judge
         self._timeout = timeout
         policy = _Retry(
             total=retries,
@@ -145,7 +150,7 @@ class ApiSession:
             headers.setdefault("Content-Type", "application/json")
         response = self._follow(method, path, self._under_base, params=params, data=content, headers=headers)
         if response.status_code >= FIRST_ERROR:
-            raise refusal(response, response.content)
+            raise self._judge(response) or refusal(response, response.content)
         return response
 
     def download(

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from gemeente_connect.contracts import Cursor, Page, Receipt
+from gemeente_connect.contracts import Batch, Cursor, Receipt
 from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.ledger.database import Database, Where
 from gemeente_connect.ledger.fetching import NEVER, Fetching, Wanted
@@ -26,12 +27,29 @@ from gemeente_connect.ledger.together import Together
 
 if TYPE_CHECKING:
     from gemeente_connect.ledger.adopting import Adopting
+    from gemeente_connect.ledger.inbox import Inbox
     from gemeente_connect.ledger.mending import Mending
 
 __all__ = [
-    "LANDS_WITHIN", "OFFER_AGAIN", "InDoubtError", "LeaseLostError", "Ledger", "Offer", "Refusal", "RefusalKind",
-    "Selection", "Stored", "Tally", "Wanted",
+    "LANDS_WITHIN",
+    "OFFER_AGAIN",
+    "UNREAD",
+    "InDoubtError",
+    "LeaseLostError",
+    "Ledger",
+    "Offer",
+    "Refusal",
+    "RefusalKind",
+    "Selection",
+    "Stored",
+    "Tally",
+    "Wanted",
 ]  # fmt: skip
+
+
+UNREAD = "inbox-"
+"""How the key begins of a payload that was received and could not be read; its number in the inbox follows, and for a
+part of it, a slash and the part's own id."""
 
 
 class Tally(NamedTuple):
@@ -101,12 +119,12 @@ class Ledger:
         self,
         account: str,
         kind: str,
-        page: Page,
+        page: Batch,
         quiet_gap: timedelta = QUIET_GAP,
         *,
         after: Cursor | None = ANYWHERE,
     ) -> Stored:
-        """Store a page and its cursor in one transaction.
+        """Store a page and its cursor in one transaction, or what was read beside the pages.
 
         `after`: where the account was read to before this page (None: never read). Raises TemporaryError when another
         run has read on since.
@@ -213,6 +231,10 @@ class Ledger:
             self._refusals.retry(number)
             if refusal.kind == "attachment":
                 self._fetching.try_again(refusal.key, not_before=0)
+            elif refusal.kind == "unreadable" and refusal.key.startswith(UNREAD):
+                payload = refusal.key.removeprefix(UNREAD).partition("/")[0]
+                self.inbox.again(int(payload))
+                self._refusals.settle_parts(refusal.account, f"{UNREAD}{payload}/")  # what still is, is refused anew
             elif refusal.kind == "change" and raw:
                 self._storing.retry_change(refusal.account, refusal.key, raw)
 
@@ -239,6 +261,15 @@ class Ledger:
             for place, more in enumerate((1, delivered > 0, findable > 0)):
                 tally[place] += more
         return [Tally(kind, month, *numbers) for (month, kind), numbers in sorted(counts.items())]
+
+    # -- receiving
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """What was pushed to channels."""
+        from gemeente_connect.ledger.inbox import Inbox  # only channels that are pushed to need it
+
+        return Inbox(self._db, self._names, self._intents)
 
     # -- mending
 

@@ -107,17 +107,30 @@ class Changing:
         changed = False
         if message.deleted_at and not deleted_at:
             changed = self._write(seq, message.text, deleted_at=micros(message.deleted_at))
-        elif text != message.text and not deleted_at and self._is_newer(seq, message, edited_at):
-            changed = self._write(
-                seq, message.text, edited_at=micros(message.edited_at) if message.edited_at else now()
+        elif text != message.text and not deleted_at and not _leaves_out(message):
+            changed = self._complete(seq, message.text) or (
+                self._is_newer(seq, message, edited_at)
+                and self._write(seq, message.text, edited_at=micros(message.edited_at) if message.edited_at else now())
             )
-        for number, attachment in enumerate(message.attachments):
-            changed |= self._attach(seq, number, attachment)
+        brought = [each for number, each in enumerate(message.attachments) if self._attach(seq, number, each)]
+        if any(each.source for each in brought):  # what comes with it tells what it is
+            self._db.write("UPDATE messages SET kind = ? WHERE seq = ?", (message.kind, seq))
+        changed |= bool(brought)
         if changed:
             shown_anew(self._db, seq)
         if message.status:
             changed |= self._status(seq, message.status)
         return changed
+
+    def _complete(self, seq: int, text: str) -> bool:
+        """Give its text to a message of which was only known that something was left out. That is no edit."""
+        return bool(
+            self._db.write(
+                "UPDATE messages SET text = ? WHERE seq = ? AND text = '' AND edited_at IS NULL AND EXISTS (SELECT 1 "
+                "FROM attachments a WHERE a.message = messages.seq AND a.source IS NULL AND a.missing = 'omitted')",
+                (text, seq),
+            )
+        )
 
     def _is_newer(self, seq: int, message: Message, edited_at: int | None) -> bool:
         """Tell whether a text that differs is an edit, and not an older copy."""
@@ -251,3 +264,8 @@ class Changing:
             "ON CONFLICT (account, alias) DO NOTHING",
             (account, alias, seq, account, alias),
         )
+
+
+def _leaves_out(message: Message) -> bool:
+    """Tell whether it only says that there is something, which takes nothing away from what is known of it."""
+    return not message.text and any(attachment.missing == "omitted" for attachment in message.attachments)

@@ -93,6 +93,13 @@ class Refusals:
             "DELETE FROM refusals WHERE kind = ? AND account = ? AND key = ?", [(kind, number, key) for key in keys]
         )
 
+    def settle_parts(self, account: str, beginning: str) -> None:
+        """Take away what was unreadable of one whole, by how its keys begin: the whole is read again."""
+        self._db.write(
+            "DELETE FROM refusals WHERE kind = 'unreadable' AND account = ? AND key LIKE ?",
+            (self._names.account(account), f"{beginning}%"),
+        )
+
     def all(self, *, dropped: bool = False) -> list[Refusal]:
         """List what needs a person, oldest first; with `dropped` also what a person dropped."""
         rows = self._db.read(

@@ -173,4 +173,17 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (conversation, kind, value, case_system)
     );
     """,
+    """
+    CREATE TABLE inbox (                       -- what was pushed: kept before it is answered, read later
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        account INTEGER NOT NULL REFERENCES accounts,
+        received_at BIGINT NOT NULL,
+        method TEXT NOT NULL,
+        url TEXT NOT NULL,
+        headers TEXT NOT NULL,
+        body BLOB NOT NULL,
+        is_read INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX inbox_to_read ON inbox (account, seq) WHERE is_read = 0;
+    """,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gemeente_connect.contracts import Cursor, Page
+from gemeente_connect.contracts import Batch, Cursor, Page
 from gemeente_connect.errors import TemporaryError
 from gemeente_connect.ledger.changing import Changing, read_change, several
 from gemeente_connect.ledger.database import Database, Row
@@ -65,8 +65,8 @@ class Storing:
         self._changing = Changing(database, names, refusals)
         self._originals = Originals(database, names, refusals)
 
-    def store(self, account: str, kind: str, page: Page, gap: timedelta, after: Cursor | None) -> Stored:
-        """Store a page and its cursor, or nothing of it."""
+    def store(self, account: str, kind: str, page: Batch, gap: timedelta, after: Cursor | None) -> Stored:
+        """Store a page and its cursor, or what was read beside the pages; or nothing of it."""
         stored = Stored()
         with self._db.transaction():
             self._take_turns(account, kind, page)
@@ -80,10 +80,11 @@ class Storing:
                     stored.refused[item.id] = item.reason
             for key in page.readable:
                 self._refusals.settle("unreadable", account, key)
-            self._move_on(number, page.cursor, after)
+            if isinstance(page, Page):
+                self._move_on(number, page.cursor, after)
         return stored
 
-    def _take_turns(self, account: str, kind: str, page: Page) -> None:
+    def _take_turns(self, account: str, kind: str, page: Batch) -> None:
         if self._db.for_update:
             names = {account, *(m.account for m in page.messages), *map(_account_of, page.changes)}
             self._names.hold([self._names.account(name, kind) for name in sorted(names)])
@@ -98,7 +99,7 @@ class Storing:
             message = "another run is reading this channel: it goes on, and this one stops; run again when it is done"
             raise TemporaryError(message)
 
-    def _messages(self, kind: str, page: Page, gap: timedelta, stored: Stored) -> None:
+    def _messages(self, kind: str, page: Batch, gap: timedelta, stored: Stored) -> None:
         by_account: dict[str, list[Message]] = {}
         for message in page.messages:
             by_account.setdefault(message.account, []).append(message)
@@ -204,7 +205,7 @@ class Storing:
                 placed |= {message: by_time[time] for time, message in its}
         return placed
 
-    def _changes(self, kind: str, page: Page, gap: timedelta, stored: Stored) -> None:
+    def _changes(self, kind: str, page: Batch, gap: timedelta, stored: Stored) -> None:
         for change in page.changes:
             account = self._names.account(_account_of(change), kind)
             outcome = self._changing.apply(account, change)

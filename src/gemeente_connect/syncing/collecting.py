@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from gemeente_connect.contracts import Channel, Cursor, Files, Page
+from gemeente_connect.abilities import Receiver
+from gemeente_connect.contracts import Batch, Channel, Cursor, Files, Page, Unreadable
 from gemeente_connect.conversations import QUIET_GAP
-from gemeente_connect.errors import AuthError, ConfigError, RemoteError, StorageError, TemporaryError
-from gemeente_connect.ledger import Ledger, Wanted
+from gemeente_connect.errors import AuthError, ConfigError, RejectedError, RemoteError, StorageError, TemporaryError
+from gemeente_connect.ledger import UNREAD, Ledger, Stored, Wanted
 from gemeente_connect.models import Change, Deleted, Edited, IdentityChanged
 from gemeente_connect.skipping import Skipped
 from gemeente_connect.syncing.report import Report, Watch, bug, guarded, unwatched
@@ -18,6 +19,7 @@ from gemeente_connect.syncing.report import Report, Watch, bug, guarded, unwatch
 if TYPE_CHECKING:
     from gemeente_connect.files import Kept  # not loaded by a run that keeps no attachments
 
+BatchT = TypeVar("BatchT", bound=Batch)
 _ENOUGH = 3  # attachments in a row that the other side cannot give: it is down, and is asked for no more
 ATTACHMENT_LIMIT = 100 * 1024 * 1024
 """Bytes. Larger attachments are refused."""
@@ -51,19 +53,45 @@ def collect(
     fetching = _Fetching(channel, ledger, files, report) if files is not None else None
     if fetching:
         fetching.run()  # what is left from earlier runs
+    if isinstance(channel, Receiver):
+        _read_inbox(channel, ledger, quiet_gap, skipped, report)
+        if fetching:
+            fetching.run()
     since = ledger.cursor(channel.account)
     for page in _pages(channel, since):
         kept = _without(page, skipped, report)
         stored = ledger.store(channel.account, channel.kind, kept, quiet_gap, after=since)
         since = page.cursor
-        report.new += stored.new
-        report.known += stored.known
-        report.changed += stored.changed
-        report.refused |= stored.refused
+        _add(report, stored)
         if fetching and (kept.messages or kept.changes):
             fetching.run()
         watch("collect", report.new + report.known + report.changed, None)
     return report
+
+
+def _read_inbox(channel: Channel, ledger: Ledger, quiet_gap: timedelta, skipped: Skipped, report: Report) -> None:
+    """Read what was pushed since the last time. A payload that cannot be read is kept, and stops no other."""
+    assert isinstance(channel, Receiver)  # noqa: S101 - said by the caller
+    for payloads in ledger.inbox.unread(channel.account):
+        for payload in payloads:
+            key = f"{UNREAD}{payload.number}"
+            try:
+                batch = channel.read(payload.received)
+            except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
+                reason = str(error) if isinstance(error, RejectedError) else bug(channel.account, error)
+                batch = Batch(unreadable=(Unreadable(id=key, reason=reason, raw=payload.received.body),))
+            else:
+                items = tuple(u.model_copy(update={"id": f"{key}/{u.id}"}) for u in batch.unreadable)
+                batch = batch.model_copy(update={"unreadable": items, "readable": (*batch.readable, key)})
+            _add(report, ledger.store(channel.account, channel.kind, _without(batch, skipped, report), quiet_gap))
+        ledger.inbox.done([payload.number for payload in payloads])  # not before: read twice it stays the same
+
+
+def _add(report: Report, stored: Stored) -> None:
+    report.new += stored.new
+    report.known += stored.known
+    report.changed += stored.changed
+    report.refused |= stored.refused
 
 
 def _pages(channel: Channel, since: Cursor | None) -> Iterator[Page]:
@@ -71,7 +99,7 @@ def _pages(channel: Channel, since: Cursor | None) -> Iterator[Page]:
         yield from channel.pages(since)
 
 
-def _without(page: Page, skipped: Skipped, report: Report) -> Page:
+def _without(page: BatchT, skipped: Skipped, report: Report) -> BatchT:
     """Take out the threads that are skipped."""
     if not skipped:
         return page

@@ -1,0 +1,1 @@
+"""The WhatsApp Business Platform as a channel of gemeente_connect."""

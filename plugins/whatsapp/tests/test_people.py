@@ -1,0 +1,192 @@
+"""Who wrote: numbers are optional, change, and are given to somebody else later. Nobody is taken for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gemeente_connect import Ledger
+from gemeente_connect.contracts import Batch
+from gemeente_connect.models import IdentityChanged
+from gemeente_connect.residents import claim
+from gemeente_connect_whatsapp.channel import WhatsAppChannel
+from gemeente_connect_whatsapp.people import Ids, ids
+from gemeente_connect_whatsapp.testing import contact, payload, text
+from gemeente_connect_whatsapp.testing.payloads import RESIDENT, START, USER_ID, echo, message
+
+Read = Callable[[Any], Batch]
+PARENT_ID = "NL.ENT.11815799212886844830"
+OTHER_ID = "NL.99991208655302741918"
+PHONE = f"+{RESIDENT}"
+
+
+def identities(read: Read, content: object) -> tuple[str, list[str]]:
+    (said,) = read(content).messages
+    assert said.sender
+    assert said.sender.id == said.thread
+    return said.thread, [identity.value for identity in said.sender.identities]
+
+
+def test_the_widest_id_names_the_thread_and_all_are_kept(read: Read) -> None:
+    everything = payload(text("wamid.1", "Hallo", from_parent_user_id=PARENT_ID))
+    assert identities(read, everything) == (PARENT_ID, [PHONE, USER_ID, PARENT_ID])
+    assert identities(read, payload(text("wamid.1", "Hallo"))) == (USER_ID, [PHONE, USER_ID])
+    assert identities(read, payload(text("wamid.1", "Hallo", from_user_id=None))) == (PHONE, [PHONE])
+
+
+def test_somebody_with_a_username_has_no_number(read: Read) -> None:
+    who = contact(wa_id=None, profile={"username": "@fatima"})
+    (said,) = read(payload(text("wamid.1", "Hallo", from_=None), contacts=[who])).messages
+    assert said.sender
+    assert (said.thread, said.sender.name) == (USER_ID, "@fatima")
+
+
+def test_who_it_is_may_stand_beside_the_message_only(read: Read) -> None:
+    nobody = text("wamid.1", "Hallo", from_=None, from_user_id=None)
+    assert identities(read, payload(nobody, contacts=[contact()])) == (USER_ID, [PHONE, USER_ID])
+    by_phone = text("wamid.1", "Hallo", from_user_id=None)
+    others = [contact(wa_id="31612345670", user_id=OTHER_ID), contact(parent_user_id=PARENT_ID)]
+    assert identities(read, payload(by_phone, contacts=others)) == (PARENT_ID, [PHONE, USER_ID, PARENT_ID])
+
+
+def test_what_stands_beside_the_message_about_somebody_else_is_not_mixed_in(read: Read) -> None:
+    other = contact(wa_id="31612345670", user_id=OTHER_ID)
+    assert identities(read, payload(text("wamid.1", "Hallo"), contacts=[other])) == (USER_ID, [PHONE, USER_ID])
+    same_number = contact(user_id=OTHER_ID)
+    (said,) = read(payload(text("wamid.1", "Hallo"), contacts=[same_number])).messages
+    assert said.sender
+    assert said.sender.name is None
+    assert identities(read, payload(text("wamid.1", "Hallo"), contacts=[same_number])) == (USER_ID, [PHONE, USER_ID])
+
+
+def test_when_several_could_be_meant_it_is_nobody_and_a_person_looks(read: Read) -> None:
+    nobody = text("wamid.1", "Hallo", from_=None, from_user_id=None)
+    others = [contact(wa_id="31612345670", user_id=OTHER_ID), contact()]
+    batch = read(payload(nobody, contacts=others))
+    assert batch.messages == ()
+    assert "does not say who the resident is" in batch.unreadable[0].reason
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ((USER_ID, None, None), Ids(user=USER_ID)),
+        ((PARENT_ID, None, None), Ids(parent=PARENT_ID)),
+        ((None, RESIDENT, None), Ids(phone=PHONE)),
+        ((None, PARENT_ID, USER_ID), Ids(parent=PARENT_ID, user=USER_ID)),
+        ((PHONE, USER_ID, PARENT_ID), Ids(PARENT_ID, USER_ID, PHONE)),
+        (("iets anders", None, None), Ids(other="iets anders")),
+        ((None, None, None), Ids()),
+    ],
+)
+def test_an_id_is_known_by_its_form_wherever_it_stands(given: tuple[str | None, ...], found: Ids) -> None:
+    assert ids(*given) == found
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        {"type": "user_changed_number", "wa_id": "31612345670", "body": "User A changed"},
+        {"new_wa_id": "31612345670"},
+    ],
+)
+def test_a_new_number_is_linked_and_overwrites_nothing(read: Read, system: dict[str, str]) -> None:
+    batch = read(payload(message("wamid.1", "system", system, from_user_id=None)))
+    (line,), (change,) = batch.messages, batch.changes
+    assert isinstance(change, IdentityChanged)
+    assert (line.kind, line.text) == ("system", "Het telefoonnummer van de inwoner is gewijzigd in +31612345670.")
+    assert (change.thread, change.participant.id, change.identity.value) == (PHONE, PHONE, "+31612345670")
+    assert [identity.value for identity in change.participant.identities] == [PHONE]
+
+
+def test_a_new_number_brings_a_new_id_and_both_are_linked_to_the_old_one(read: Read) -> None:
+    system = {
+        "type": "user_changed_number", "wa_id": "31612345670", "user_id": OTHER_ID, "previous_user_id": USER_ID,
+    }  # fmt: skip
+    batch = read(payload(message("wamid.1", "system", system, from_user_id=None)))
+    assert {c.participant.id for c in batch.changes if isinstance(c, IdentityChanged)} == {USER_ID}
+    assert [c.identity.value for c in batch.changes if isinstance(c, IdentityChanged)] == ["+31612345670", OTHER_ID]
+    assert batch.messages[0].thread == USER_ID
+
+
+def test_a_new_id_without_a_number_is_linked_too(read: Read) -> None:
+    system = {"type": "user_changed_user_id", "user_id": OTHER_ID, "previous_user_id": USER_ID}
+    batch = read(payload(message("wamid.1", "system", system, from_=None, from_user_id=None)))
+    (change,) = batch.changes
+    assert isinstance(change, IdentityChanged)
+    assert (change.participant.id, change.identity.value) == (USER_ID, OTHER_ID)
+
+
+def test_a_number_that_stays_is_not_reported_as_new(read: Read) -> None:
+    system = {"type": "user_changed_user_id", "wa_id": RESIDENT, "user_id": OTHER_ID, "previous_user_id": USER_ID}
+    batch = read(payload(message("wamid.1", "system", system, from_user_id=OTHER_ID)))
+    (line,), (change,) = batch.messages, batch.changes
+    assert isinstance(change, IdentityChanged)
+    assert line.text == "WhatsApp kent de inwoner voortaan onder een ander kenmerk."
+    assert [identity.value for identity in change.participant.identities] == [PHONE, USER_ID]
+    assert change.identity.value == OTHER_ID
+
+
+def test_a_report_that_bears_the_new_number_already_is_linked_to_what_was_before(read: Read) -> None:
+    system = {"type": "user_changed_number", "wa_id": "31612345670", "previous_user_id": USER_ID}
+    batch = read(payload(message("wamid.1", "system", system, from_="31612345670", from_user_id=None)))
+    (change,) = batch.changes
+    assert isinstance(change, IdentityChanged)
+    assert (change.participant.id, change.identity.value) == (USER_ID, "+31612345670")
+
+
+def test_another_device_is_told_in_a_line(read: Read) -> None:
+    system = {"type": "customer_identity_changed", "identity": {"hash": "x"}}
+    (line,) = read(payload(message("wamid.1", "system", system))).messages
+    assert line.text.startswith("De beveiligingscode")
+
+
+def test_other_reports_are_kept_in_whatsapps_own_words(read: Read) -> None:
+    (line,) = read(payload(message("wamid.1", "system", {"type": "iets", "body": "Something happened"}))).messages
+    assert (line.kind, line.text) == ("system", "Something happened")
+    (line,) = read(payload(message("wamid.2", "request_welcome", None))).messages
+    assert line.text == "De inwoner heeft de chat geopend."
+
+
+def conversations(channel: WhatsAppChannel, ledger: Ledger, *batches: Batch) -> list[list[str]]:
+    for batch in batches:
+        ledger.store(channel.account, channel.kind, batch)
+    return [[m.text for m in offer.conversation.messages] for offer in ledger.due(channel.account, "nobody", None)]
+
+
+def test_a_number_that_somebody_else_got_later_merges_nobody(
+    channel: WhatsAppChannel, ledger: Ledger, read: Read
+) -> None:
+    first = read(payload(text("wamid.1", "Ik ben Fatima", at=START)))
+    later = read(payload(text("wamid.2", "Ik ben Jan", at=START + 60, from_user_id=OTHER_ID)))
+    assert conversations(channel, ledger, first, later) == [["Ik ben Fatima"], ["Ik ben Jan"]]
+    for offer in ledger.due(channel.account, "nobody", None):
+        claimed = claim(offer.conversation.messages)
+        assert claimed.residents == 1
+        assert len(claimed.addresses) == 2, "a number and one id: the other one's is not among them"
+
+
+def test_after_a_new_number_the_old_conversation_is_known_by_both(
+    channel: WhatsAppChannel, read: Read, tmp_path: Path
+) -> None:
+    said = read(payload(text("wamid.1", "Hallo")))
+    system = {"type": "user_changed_number", "wa_id": "31612345670", "user_id": OTHER_ID, "previous_user_id": USER_ID}
+    changed = read(payload(message("wamid.2", "system", system, at=START + 5, from_user_id=None)))
+    for number, order in enumerate([(said, changed), (changed, said)]):
+        with Ledger(tmp_path / f"{number}.sqlite") as other:
+            conversations(channel, other, *order)
+            (offer,) = other.due(channel.account, "nobody", None)
+            (resident,) = offer.conversation.residents
+            assert {i.value for i in resident.identities} == {PHONE, USER_ID, "+31612345670", OTHER_ID}
+
+
+def test_the_answer_of_an_employee_stands_beside_the_question(
+    channel: WhatsAppChannel, ledger: Ledger, read: Read
+) -> None:
+    question = read(payload(text("wamid.1", "Wanneer?"), contacts=[contact()]))
+    told = echo("wamid.2", "Morgen", at=START + 60, to_user_id=None)
+    answer = read(payload(told, name="message_echoes", contacts=[contact()]))
+    assert conversations(channel, ledger, question, answer) == [["Wanneer?", "Morgen"]]

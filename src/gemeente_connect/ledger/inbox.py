@@ -1,0 +1,69 @@
+"""What was pushed to a channel: kept durably before it is answered, and read when it is collected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from gemeente_connect.abilities import Received
+from gemeente_connect.ledger.database import Database
+from gemeente_connect.ledger.names import Names
+from gemeente_connect.ledger.together import Together
+
+_KEEP = (
+    "INSERT INTO inbox (account, received_at, method, url, headers, body) "
+    "VALUES ((SELECT seq FROM accounts WHERE name = ?), ?, ?, ?, ?, ?)"
+)
+_UNREAD = (
+    "SELECT seq, method, url, headers, body FROM inbox WHERE account = ? AND is_read = 0 AND seq > ? "
+    "ORDER BY seq LIMIT ?"
+)
+_AT_ONCE = 20  # payloads in memory at the same time: each may be of some megabytes
+
+
+class Payload(NamedTuple):
+    """Something that was received."""
+
+    number: int
+    """The ledger's own."""
+    received: Received
+
+
+class Inbox:
+    """Keeps what is received. May be used from several threads: what they bring is committed together."""
+
+    def __init__(self, database: Database, names: Names, together: Together) -> None:
+        self._db = database
+        self._names = names
+        self._together = together
+
+    def open(self, account: str, kind: str) -> None:
+        """Make room for what an account receives."""
+        with self._db.transaction():
+            self._names.account(account, kind)
+
+    def keep(self, account: str, received: Received) -> None:
+        """Keep a payload of an account that was opened. When this returns it survives a power cut."""
+        headers = json.dumps(dict(received.headers))
+        values = account, self._db.now(), received.method, received.url, headers, received.body
+        self._together.write(_KEEP, values, durable=True)
+
+    def unread(self, account: str) -> Iterator[list[Payload]]:
+        """Yield what was not read yet, in the order in which it came, some at a time."""
+        number, last = self._names.account_if_known(account), 0
+        while number is not None and (rows := self._db.read(_UNREAD, (number, last, _AT_ONCE))):
+            yield [
+                Payload(seq, Received(method=method, url=url, headers=json.loads(headers), body=bytes(body)))
+                for seq, method, url, headers, body in rows
+            ]
+            last = rows[-1][0]
+
+    def done(self, numbers: Sequence[int]) -> None:
+        """Keep that payloads were read."""
+        with self._db.transaction():
+            self._db.write_all("UPDATE inbox SET is_read = 1 WHERE seq = ?", [(number,) for number in numbers])
+
+    def again(self, number: int) -> None:
+        """Let a payload be read again, within a transaction that was begun."""
+        self._db.write("UPDATE inbox SET is_read = 0 WHERE seq = ?", (number,))
