@@ -1,8 +1,9 @@
 """All benchmarks, one table each: `make bench`."""
 
-from bench import parse, push, start, sync
+from bench import parse, push, receive, start, sync
 
 start.main()
 parse.main()
 sync.main()
 push.main()
+receive.main()

@@ -110,6 +110,7 @@ EVERY = [
     (("adopt", "second"), documents.Adoption),
     (("detach", conversation_id("acme:gemeente", "+31612345600", "m0")), documents.Detaching),
     (("stats",), documents.Stats),
+    (("receive",), documents.Failure),
     (("sync", "nobody"), documents.Failure),
 ]
 

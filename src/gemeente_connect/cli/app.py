@@ -16,6 +16,7 @@ COMMANDS = {
     "sync": ("running", "Collect from channels, then deliver to case systems."),
     "collect": ("running", "Read what is new in the channels, and deliver nothing."),
     "deliver": ("running", "Deliver what was collected before and has something new."),
+    "receive": ("receiving", "Receive what channels are pushed, and keep it in the ledger."),
     "plan": ("planning", "Say what a sync would deliver, and whether it would be found. Writes nothing."),
     "check": ("checking", "Check settings, connections and credentials. Writes nothing."),
     "plugins": ("checking", "List the channels and case systems that are installed."),

@@ -303,3 +303,10 @@ class Stats(TypedDict):
     """Conversations by channel and month, oldest month first."""
 
     months: list[Month]
+
+
+class Receiving(TypedDict):
+    """What `receive` says once, when it listens."""
+
+    webhooks: dict[str, str]
+    """The URL of each channel that can be pushed to, by its name."""

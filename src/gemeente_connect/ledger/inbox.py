@@ -49,6 +49,10 @@ class Inbox:
         values = account, self._db.now(), received.method, received.url, headers, received.body
         self._together.write(_KEEP, values, durable=True)
 
+    def ready(self) -> None:
+        """Raise StorageError when nothing can be kept now."""
+        self._together.write("UPDATE inbox SET is_read = 1 WHERE seq = 0", (), durable=False)  # there is none
+
     def unread(self, account: str) -> Iterator[list[Payload]]:
         """Yield what was not read yet, in the order in which it came, some at a time."""
         number, last = self._names.account_if_known(account), 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import itertools
 import math
 import threading
@@ -10,14 +12,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from gemeente_connect.abilities import Plan
-from gemeente_connect.contracts import Cursor, Files, Findable, Page, Receipt, Refs, Steps
+from pydantic import ValidationError
+
+from gemeente_connect.abilities import Plan, Received
+from gemeente_connect.contracts import Batch, Cursor, Files, Findable, Page, Receipt, Refs, Steps
 from gemeente_connect.errors import RejectedError, TemporaryError
 from gemeente_connect.models import Attachment, Conversation, Message, Turn
 from gemeente_connect.testing.builders import ACCOUNT
 from gemeente_connect.testing.effects import Crash, about_to
 
-__all__ = ["ALWAYS", "Crash", "FakeCaseSystem", "FakeChannel", "Record"]
+__all__ = ["ALWAYS", "Crash", "FakeCaseSystem", "FakeChannel", "FakeReceiver", "Record"]
 
 ALWAYS = math.inf
 """For `FakeCaseSystem(down=ALWAYS)`: it takes nothing, however often it is asked."""
@@ -84,6 +88,43 @@ class FakeChannel:
     def close(self) -> None:
         """Do as a real one."""
         self.closed = True
+
+
+class FakeReceiver(FakeChannel):
+    """A channel that is pushed to: payloads are batches as JSON, signed with a secret over their bytes."""
+
+    SECRET = b"geheim"
+
+    def payload(self, *messages: Message, **more: object) -> Received:
+        """Make what the other side sends, with its signature."""
+        return self.signed(Batch.model_validate({"messages": messages} | more).model_dump_json().encode())
+
+    def signed(self, body: bytes) -> Received:
+        """Make a request of any body, with the right signature."""
+        headers = {"x-signature": hmac.new(self.SECRET, body, hashlib.sha256).hexdigest()}
+        return Received(method="POST", url="https://hooks.example.nl/webhooks/chat", headers=headers, body=body)
+
+    def handshake(self, query: Mapping[str, str]) -> str:
+        """Give back the challenge."""
+        if query.get("token") != "fluister":
+            message = "this is not our subscription"
+            raise RejectedError(message)
+        return query.get("challenge", "")
+
+    def verify(self, received: Received) -> None:
+        """See whether the signature is right."""
+        signature = hmac.new(self.SECRET, received.body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(signature.encode(), received.headers.get("x-signature", "").encode()):
+            message = "the signature is wrong"
+            raise RejectedError(message)
+
+    def read(self, received: Received) -> Batch:
+        """Read a batch."""
+        try:
+            return Batch.model_validate_json(received.body)
+        except ValidationError:
+            message = "this is no batch"
+        raise RejectedError(message)
 
 
 @dataclass(slots=True)

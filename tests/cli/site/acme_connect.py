@@ -28,6 +28,7 @@ from gemeente_connect.contracts import (
 from gemeente_connect.errors import AuthError, ConfigError, RejectedError, TemporaryError
 from gemeente_connect.hookspecs import hookimpl
 from gemeente_connect.models import Attachment, Conversation, Identity, Message, Participant
+from gemeente_connect.testing.fakes import FakeReceiver
 
 CANARY = "kanarie"  # everything that says something about a person holds it
 
@@ -155,9 +156,15 @@ class Post:
     def close(self) -> None: ...
 
 
+class HooksSettings(Settings): ...
+
+
 @hookimpl
 def register_channels() -> Iterable[ChannelConnector]:
-    return [Connector(name="acme-chat", settings=ChatSettings, open=Chat)]
+    return [
+        Connector(name="acme-chat", settings=ChatSettings, open=Chat),
+        Connector(name="acme-hooks", settings=HooksSettings, open=lambda _: FakeReceiver()),
+    ]
 
 
 @hookimpl
