@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from gemeente_connect.contracts import Batch, Unreadable
 from gemeente_connect.conversations import digest
 from gemeente_connect.errors import RejectedError
-from gemeente_connect.models import Change, Message
+from gemeente_connect.models import Change, Deleted, Edited, IdentityChanged, Message
 from gemeente_connect_whatsapp import wire
 from gemeente_connect_whatsapp.lenient import read_as
 from gemeente_connect_whatsapp.people import People
@@ -63,9 +63,7 @@ def read_payload(body: bytes, account_of: AccountOf) -> Batch:
                 reading.change(change)
     except RecursionError:
         raise RejectedError(_TOO_DEEP) from None
-    return Batch(
-        messages=tuple(reading.messages), changes=tuple(reading.changes), unreadable=tuple(reading.unreadable.values())
-    )
+    return reading.batch()
 
 
 def _decoded(body: bytes) -> Mapping[str, Any]:
@@ -86,8 +84,23 @@ class _Reading:
     messages: list[Message] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """What people call residents, also those of whom there is no thread."""
     _places: dict[tuple[str, str, datetime], dict[str, int]] = field(default_factory=dict)
     """By second of a thread of an account, the messages in it, each with its place."""
+
+    def batch(self) -> Batch:
+        """Give all of it, and what people call the threads in it."""
+        threads: set[str | None] = {each.thread for each in self.messages}
+        threads |= {each.thread for each in self.unreadable.values()}
+        threads |= {each.message.thread for each in self.changes if isinstance(each, Edited | Deleted)}
+        threads |= {each.thread for each in self.changes if isinstance(each, IdentityChanged)}
+        return Batch(
+            messages=tuple(self.messages),
+            changes=tuple(self.changes),
+            unreadable=tuple(self.unreadable.values()),
+            thread_names={thread: name for thread, name in self.names.items() if thread in threads},
+        )
 
     def change(self, change: object) -> None:
         """Read all that stands in one change."""
@@ -99,7 +112,7 @@ class _Reading:
         account = self.account_of(metadata)
         senders = filter(None, (read_as(wire.Sender, each) for each in _items(value.get("contacts"))))
         own = {digits(metadata.display_phone_number or ""), digits(account or "")} - {""}
-        place = Place(account or "", frozenset(own), People(senders))
+        place = Place(account or "", frozenset(own), People(senders, self.names))
         if str(change.get("field")) in _ABOUT_THE_ACCOUNT and not value.keys() & READERS.keys():
             return
         for update in _updates(change, value):

@@ -175,6 +175,7 @@ def _system(said: _Said, told: wire.Message) -> Found:
     if system.type in _CHANGED or (system.type is None and new.key):
         old = _before(said, system, new)
         key = _needed(old.key, "tells of a new number or id, and not whose", said.thread)
+        said.place.people.call(old)
         person = Participant(id=key, identities=old.identities())
         gained = [identity for identity in new.identities() if identity not in person.identities]
         phone = next((identity.value for identity in gained if identity.kind == "phone"), None)
