@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from gemeente_connect.contracts import Batch
 from gemeente_connect.errors import RejectedError
 from gemeente_connect.privacy import mask
-from gemeente_connect_whatsapp.testing import contact, payload, status, text
+from gemeente_connect_whatsapp.channel import WhatsAppChannel
+from gemeente_connect_whatsapp.testing import contact, payload, received, status, text
 from gemeente_connect_whatsapp.testing.payloads import NUMBER, PHONE_NUMBER_ID, START, echo, message, webhook
 
 Read = Callable[[Any], Batch]
+OpenChannel = Callable[..., WhatsAppChannel]
 CANARY = "kanarie-7f3a9c"
 METADATA = {"display_phone_number": NUMBER, "phone_number_id": PHONE_NUMBER_ID}
 
@@ -104,14 +106,39 @@ def test_a_message_that_does_not_say_for_which_number_it_is_goes_to_a_person(rea
     assert [u.reason for u in batch.unreadable] == ["a message does not say for which number"]
 
 
-def test_messages_for_another_number_are_of_another_account(read: Read) -> None:
-    other = {"display_phone_number": "+31 20 7654321", "phone_number_id": "99999"}
-    changes = [
-        payload(text(f"wamid.{n}", "een"), metadata=m)["entry"][0]["changes"][0]
-        for n, m in enumerate((METADATA, other))
-    ]
-    batch = read(webhook(*changes))
-    assert [m.account for m in batch.messages] == ["whatsapp:31201234567", "whatsapp:31207654321"]
+OTHER = {"display_phone_number": "+31 20 7654321", "phone_number_id": "99999"}
+
+
+def for_both(**more: Any) -> Any:
+    """Make a webhook for the channel's own number and for another one."""
+    return webhook(
+        *payload(text("wamid.1", "een"), metadata=METADATA)["entry"][0]["changes"],
+        *payload(text("wamid.2", "twee"), metadata={**OTHER, **more})["entry"][0]["changes"],
+    )
+
+
+@pytest.mark.parametrize("shown", ["+31 20 7654321", NUMBER, None])
+def test_what_is_for_a_number_that_no_setting_names_goes_to_a_person(read: Read, shown: str | None) -> None:
+    batch = read(for_both(display_phone_number=shown))
+    assert [(m.account, m.text) for m in batch.messages] == [("whatsapp:31201234567", "een")]
+    (kept,) = batch.unreadable
+    assert kept.reason.startswith("a message is for a number that no setting of this channel names")
+    assert mask(kept.reason) == kept.reason
+    assert b"twee" in (kept.raw or b"")
+
+
+def test_what_is_for_another_number_that_is_set_is_of_its_own_account(open_channel: OpenChannel) -> None:
+    for shown in ("+31 20 7654321", NUMBER, None):
+        channel = open_channel(numbers={"99999": "+31 20 765 43 21", PHONE_NUMBER_ID: "+31 20 7654320"})
+        batch = channel.read(received(for_both(display_phone_number=shown)))
+        assert [m.account for m in batch.messages] == ["whatsapp:31201234567", "whatsapp:31207654321"]
+        assert batch.unreadable == ()
+
+
+def test_an_error_of_whatsapp_is_told_also_when_it_is_of_no_number(read: Read) -> None:
+    for metadata in (None, OTHER):
+        (kept,) = read(payload({"code": 130429}, name="errors", metadata=metadata)).unreadable
+        assert kept.reason == "WhatsApp reports error 130429: look it up in Meta's list of error codes"
 
 
 def test_the_number_is_known_by_its_id_however_it_is_shown(read: Read) -> None:
@@ -119,6 +146,7 @@ def test_the_number_is_known_by_its_id_however_it_is_shown(read: Read) -> None:
     assert read(payload(text("wamid.1", "een"), metadata=renamed)).messages[0].account == "whatsapp:31201234567"
     bare = {"display_phone_number": f"+{NUMBER}"}
     assert read(payload(text("wamid.1", "een"), metadata=bare)).messages[0].account == "whatsapp:31201234567"
+    assert read(payload(text("wamid.1", "een"), metadata={"display_phone_number": "+31 20 7654321"})).messages == ()
 
 
 def test_news_of_a_kind_that_nobody_knows_goes_to_a_person(read: Read) -> None:

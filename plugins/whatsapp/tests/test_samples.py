@@ -15,6 +15,8 @@ import pytest
 
 from gemeente_connect.contracts import Batch
 from gemeente_connect.models import Edited
+from gemeente_connect_whatsapp.channel import WhatsAppChannel
+from gemeente_connect_whatsapp.testing import received
 
 Read = Callable[[Any], Batch]
 SHARED = Path(os.environ.get("GEMEENTE_CONNECT_SHARED", Path(__file__).parents[4] / "shared"))
@@ -72,8 +74,9 @@ def shown(batch: Batch) -> str:
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="no samples here")
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_sample_reads_as_it_should(read: Read, name: str) -> None:
-    assert shown(read((SAMPLES / f"{name}.json").read_bytes())) == EXPECTED[name]
+def test_a_sample_reads_as_it_should(open_channel: Callable[..., WhatsAppChannel], name: str) -> None:
+    channel = open_channel(numbers={"1122334455667": "+972123456789"})
+    assert shown(channel.read(received((SAMPLES / f"{name}.json").read_bytes()))) == EXPECTED[name]
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="no samples here")

@@ -23,7 +23,7 @@ from gemeente_connect_whatsapp.people import People
 from gemeente_connect_whatsapp.updates import READERS, Place, Unfit
 
 AccountOf = Callable[[wire.Metadata], str | None]
-"""Names the account of a number; None: it does not say which number it is."""
+"""Names the account of a number; None: it does not say which number it is, or the settings name no such number."""
 
 _NOT_TAKEN_OVER: Final = frozenset({"contacts", "messaging_product", "metadata", "state_sync", "user_preferences"})
 """Who wrote, which is read with what they wrote; and the address book of the municipality's phone, and who wants no
@@ -39,6 +39,9 @@ _ABOUT_THE_ACCOUNT: Final = frozenset({
 _HISTORY: Final = frozenset({"errors", "metadata", "threads"})
 _LONGEST_NUMBER: Final = 20  # digits; longer ones take long to read, and none stands in a webhook
 _TOO_DEEP: Final = "the webhook has more levels than can be read"
+_WHICH_NUMBER: Final = "does not say for which number"
+_ANOTHER_NUMBER: Final = "is for a number that no setting of this channel names: add it to `numbers`, or drop this"
+_NO_KIND: Final = "is of no kind that this channel knows"
 _NOT_OURS: Final = "this is no webhook of the WhatsApp Business Platform: see which product of the app sends it here"
 
 
@@ -116,12 +119,8 @@ class _Reading:
         if str(change.get("field")) in _ABOUT_THE_ACCOUNT and not value.keys() & READERS.keys():
             return
         for update in _updates(change, value):
-            if not place.account or update.name not in READERS:
-                problem = "is of no kind that this channel knows" if place.account else "does not say for which number"
-                self._refuse(place.account, update, Unfit(problem))
-                continue
             try:
-                self._keep(list(READERS[update.name](place, update.item, update.thread)))
+                self._keep(_read(place, metadata, update))
             except Unfit as unfit:
                 self._refuse(place.account, update, unfit)
             except ValueError:  # what no model takes, such as a text of ten million characters
@@ -152,6 +151,14 @@ _CALLED: Final = {
     "groups": "news of a group",
     "errors": "WhatsApp",
 }
+
+
+def _read(place: Place, metadata: wire.Metadata, update: Update) -> list[Message | Change]:
+    if not place.account and update.name != "errors":  # what WhatsApp itself could not do is told of any number
+        raise Unfit(_ANOTHER_NUMBER if metadata.phone_number_id else _WHICH_NUMBER)
+    if update.name not in READERS:
+        raise Unfit(_NO_KIND)
+    return list(READERS[update.name](place, update.item, update.thread))
 
 
 def _updates(change: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Update]:
