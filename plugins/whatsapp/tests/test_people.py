@@ -71,6 +71,18 @@ def test_when_several_could_be_meant_it_is_nobody_and_a_person_looks(read: Read)
     assert "does not say who the resident is" in batch.unreadable[0].reason
 
 
+def test_of_two_people_beside_a_message_who_have_its_number_neither_is_taken(read: Read) -> None:
+    by_phone = text("wamid.1", "Hallo", from_user_id=None)
+    both = [contact(), contact("Jan Jansen", user_id=OTHER_ID)]
+    for contacts in (both, both[::-1]):
+        (said,) = read(payload(by_phone, contacts=contacts)).messages
+        assert said.sender
+        assert (said.thread, said.sender.name) == (PHONE, None)
+        assert [identity.value for identity in said.sender.identities] == [PHONE]
+    assert identities(read, payload(by_phone, contacts=[contact(), contact()])) == (USER_ID, [PHONE, USER_ID])
+    assert identities(read, payload(text("wamid.1", "Hallo"), contacts=both)) == (USER_ID, [PHONE, USER_ID])
+
+
 @pytest.mark.parametrize(
     ("given", "found"),
     [

@@ -93,9 +93,9 @@ class People:
         if told.key is None and len(self._known) == 1:
             told, sender = self._known[0]
         else:
-            for known, each in self._known:
-                if told.agrees(known):
-                    told, sender = told.filled_up(known), each
+            meant = {told.filled_up(known): each for known, each in self._known if told.agrees(known)}
+            if len(meant) == 1:  # of several it may be any
+                ((told, sender),) = meant.items()
         profile = sender.profile if sender else None
         if told.key is None:
             return told, None
