@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -13,10 +14,11 @@ from hypothesis import strategies as st
 
 from gemeente_connect.contracts import Batch
 from gemeente_connect.errors import RejectedError
+from gemeente_connect.models import StatusChanged
 from gemeente_connect.privacy import mask
 from gemeente_connect_whatsapp.channel import WhatsAppChannel
 from gemeente_connect_whatsapp.testing import contact, payload, received, status, text
-from gemeente_connect_whatsapp.testing.payloads import NUMBER, PHONE_NUMBER_ID, START, echo, message, webhook
+from gemeente_connect_whatsapp.testing.payloads import NUMBER, PHONE_NUMBER_ID, START, USER_ID, echo, message, webhook
 
 Read = Callable[[Any], Batch]
 OpenChannel = Callable[..., WhatsAppChannel]
@@ -43,8 +45,8 @@ def test_what_is_no_webhook_of_whatsapp_is_rejected_whole(read: Read, body: byte
         None, 7, "tekst", [], {},
         text("", "x"), text("wamid.9", "x", timestamp=None), text("wamid.9", "x", timestamp="gisteren"),
         text("wamid.9", "x", timestamp="9" * 30), text("wamid.9", "x", timestamp=str(START * 1000)),
-        text("wamid.9", "x", timestamp=True), text("wamid.9", "x", id={"a": 1}),
-        text("wamid.9", "x", from_=None, from_user_id=None),
+        text("wamid.9", "x", timestamp="253402300799"), text("wamid.9", "x", timestamp=True),
+        text("wamid.9", "x", id={"a": 1}), text("wamid.9", "x", from_=None, from_user_id=None),
         message("wamid.9", "reaction", {"emoji": "👍"}),
         message("wamid.9", "reaction", "👍"), message("wamid.9", "edit", None), message("wamid.9", "revoke", []),
         message("wamid.9", "edit", {"message": {}}), message("wamid.9", "revoke", {"id": "wamid.8"}),
@@ -61,6 +63,19 @@ def test_one_message_that_cannot_be_read_stops_no_other_and_is_kept(read: Read, 
     assert kept.reason.startswith("a message ")
     assert mask(kept.reason) == kept.reason
     assert read(payload(whole)).unreadable[0].id == kept.id, "found again, it adds nothing"
+
+
+def test_a_time_may_be_a_little_ahead_of_this_clock_and_no_more_than_two_days(read: Read) -> None:
+    now, day = int(time.time()), 24 * 60 * 60
+    ahead = [text(f"wamid.{days}", "een", at=now + days * day) for days in (1, 3)]
+    statuses = [status(f"wamid.{days}", "read", at=now + days * day) for days in (1, 3)]
+    batch = read(payload(*ahead, statuses=statuses))
+    assert [m.id for m in batch.messages] == ["wamid.1"]
+    assert [c.target for c in batch.changes if isinstance(c, StatusChanged)] == ["wamid.1"]
+    assert [u.reason for u in batch.unreadable] == [
+        "a message has a time that is still to come", "a status has a time that is still to come",
+    ]  # fmt: skip
+    assert batch.unreadable[0].thread == USER_ID
 
 
 @pytest.mark.parametrize(

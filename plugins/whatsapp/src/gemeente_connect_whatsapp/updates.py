@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gemeente_connect.conversations import digest
@@ -46,6 +46,7 @@ _INTO_WHAT: Final = "changes an earlier one, and does not say into what"
 _NOBODY: Final = "does not say who the resident is"
 _NEW_KIND: Final = "is one that this channel does not know"
 _DECLINED: Final = "2593109"
+_AHEAD: Final = timedelta(days=2)  # as much as a clock, here or of a telephone, may be wrong
 
 
 class Unfit(ValueError):  # noqa: N818 - it becomes an Unreadable
@@ -275,13 +276,16 @@ def _needed(value: str | None, problem: str, thread: str | None = None) -> str:
 
 
 def _time(timestamp: str | None, thread: str | None = None) -> datetime:
+    written = _needed(timestamp, "has no time", thread)
     try:
-        return parse_timestamp(_needed(timestamp, "has no time", thread))
-    except Unfit:
-        raise
+        at = parse_timestamp(written)
     except ValueError:
         message = "has a time that is none"
         raise Unfit(message, thread) from None
+    if at > datetime.now(UTC) + _AHEAD:
+        message = "has a time that is still to come"
+        raise Unfit(message, thread)
+    return at
 
 
 READERS: Final[Mapping[str, Reader]] = {
