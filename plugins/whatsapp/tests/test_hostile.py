@@ -204,6 +204,19 @@ def test_an_edit_of_an_edit_of_an_edit_is_read_kept_or_rejected(read: Read, dept
         assert len(batch.changes) + len(batch.unreadable) == 1
 
 
+@pytest.mark.parametrize("depth", [600, 700])
+def test_one_message_with_too_many_levels_stops_no_other(read: Read, depth: int) -> None:
+    edit = '{"original_message_id": "wamid.0", "message": {"type": "edit", "edit": '
+    body = json.dumps(payload(text("wamid.1", "een"), message("wamid.2", "edit", "DEEP"), text("wamid.3", "drie")))
+    batch = read(body.replace('"DEEP"', edit * (depth // 2) + "{}" + "}}" * (depth // 2)).encode())
+    assert [m.text for m in batch.messages] == ["een", "drie"]
+    (kept,) = batch.unreadable
+    assert kept.reason in {  # how many levels that is differs by version of Python
+        "a message has more levels than can be read", "a message changes an earlier one, and does not say into what",
+    }  # fmt: skip
+    assert (kept.raw or b"").count(b"wamid.0") == depth // 2
+
+
 def test_a_list_in_a_list_in_a_list_is_kept_or_rejected(read: Read) -> None:
     for depth in range(100, 1000, 50):
         body = json.dumps(payload(text("wamid.1", "een"))).replace("[{", "[" + "[" * depth + "]" * depth + ", {", 1)

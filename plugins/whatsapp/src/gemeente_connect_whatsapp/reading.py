@@ -123,6 +123,8 @@ class _Reading:
                 self._keep(_read(place, metadata, update))
             except Unfit as unfit:
                 self._refuse(place.account, update, unfit)
+            except RecursionError:
+                self._refuse(place.account, update, Unfit("has more levels than can be read"))
             except ValueError:  # what no model takes, such as a text of ten million characters
                 self._refuse(place.account, update, Unfit("holds what no message can hold"))
 
