@@ -86,8 +86,10 @@ def test_no_sample_is_left_out() -> None:
 
 META = {
     "Text Message": "in text: Does it come in another color?",
-    "Text Message with Context (Product Inquiry)": "in text: Is this still available?",
-    "Text Message from Click to WhatsApp Ad": "in text: Hello! Can I get more info on this?",
+    "Text Message with Context (Product Inquiry)": "in text: (over product di9ozbzfi4) / Is this still available?",
+    "Text Message from Click to WhatsApp Ad": (
+        "in text: (naar aanleiding van een advertentie: Chat with us) / Hello! Can I get more info on this?"
+    ),
     "Reaction Message": "reacted 👍",
     "Image Message": "in image: Taj Mahal",
     "Location Message": (

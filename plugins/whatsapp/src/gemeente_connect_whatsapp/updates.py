@@ -23,7 +23,7 @@ from gemeente_connect.models import (
 )
 from gemeente_connect.timestamps import parse_timestamp
 from gemeente_connect_whatsapp import wire
-from gemeente_connect_whatsapp.contents import DELETED, content
+from gemeente_connect_whatsapp.contents import DELETED, content, with_occasion
 from gemeente_connect_whatsapp.lenient import read_as
 from gemeente_connect_whatsapp.people import MUNICIPALITY, Ids, People, ids, ids_of
 
@@ -131,7 +131,7 @@ def _message(place: Place, item: object, thread: wire.Thread | None, *, echo: bo
     else:
         status = told.history_context.status if told.history_context and said.direction == "out" else None
         yield said.message(
-            **content(told)._asdict(),
+            **with_occasion(told, content(told))._asdict(),
             reply_to=told.context.id if told.context else None,
             status=_STATUSES.get((status or "").lower()),
         )
