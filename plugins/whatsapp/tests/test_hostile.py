@@ -18,7 +18,16 @@ from gemeente_connect.models import StatusChanged
 from gemeente_connect.privacy import mask
 from gemeente_connect_whatsapp.channel import WhatsAppChannel
 from gemeente_connect_whatsapp.testing import contact, payload, received, status, text
-from gemeente_connect_whatsapp.testing.payloads import NUMBER, PHONE_NUMBER_ID, START, USER_ID, echo, message, webhook
+from gemeente_connect_whatsapp.testing.payloads import (
+    NUMBER,
+    PHONE_NUMBER_ID,
+    RESIDENT,
+    START,
+    USER_ID,
+    echo,
+    message,
+    webhook,
+)
 
 Read = Callable[[Any], Batch]
 OpenChannel = Callable[..., WhatsAppChannel]
@@ -180,6 +189,12 @@ def test_news_about_the_account_itself_is_passed_over(read: Read) -> None:
     change = {"field": "account_update", "value": {"event": "VERIFIED_ACCOUNT", "phone_number": NUMBER}}
     batch = read(webhook(change))
     assert (batch.messages, batch.changes, batch.unreadable) == ((), (), ())
+
+
+def test_who_wants_no_advertisements_is_passed_over(read: Read) -> None:
+    wish = {"wa_id": RESIDENT, "category": "marketing_messages", "value": "stop", "timestamp": START}
+    batch = read(payload(wish, name="user_preferences", field="user_preferences", contacts=[contact()]))
+    assert (batch.messages, batch.changes, batch.unreadable, dict(batch.thread_names)) == ((), (), (), {})
 
 
 def test_half_an_emoji_and_a_nul_do_not_cost_the_message(read: Read) -> None:

@@ -25,15 +25,16 @@ from gemeente_connect_whatsapp.updates import READERS, Place, Unfit
 AccountOf = Callable[[wire.Metadata], str | None]
 """Names the account of a number; None: it does not say which number it is, or the settings name no such number."""
 
-_NOT_TAKEN_OVER: Final = frozenset({"contacts", "messaging_product", "metadata", "state_sync", "user_preferences"})
-"""Who wrote, which is read with what they wrote; and the address book of the municipality's phone, and who wants no
-advertisements, which nobody needs here."""
+_BESIDE: Final = frozenset({"contacts", "messaging_product", "metadata"})
+"""What stands beside updates and is read with them, such as who wrote."""
+_NOT_NEEDED: Final = frozenset({"state_sync", "user_preferences"})
+"""The address book of the municipality's phone, and who wants no advertisements: nobody needs those here."""
 _ABOUT_THE_ACCOUNT: Final = frozenset({
     "account_alerts", "account_review_update", "account_settings_update", "account_update",
     "business_capability_update", "business_status_update", "flows", "message_template_components_update",
     "message_template_quality_update", "message_template_status_update", "partner_solutions",
     "payment_configuration_update", "phone_number_name_update", "phone_number_quality_update", "security",
-    "template_category_update", "template_correct_category_detection", "user_preferences",
+    "template_category_update", "template_correct_category_detection",
 })  # fmt: skip
 """Fields an app may be subscribed to, of which nothing was said by or to a resident."""
 _HISTORY: Final = frozenset({"errors", "metadata", "threads"})
@@ -171,12 +172,10 @@ def _updates(change: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Up
                 yield from _of_history(item)
             else:
                 yield Update(name, item)
-    unknown = {name: value[name] for name in value if name not in READERS and name not in _NOT_TAKEN_OVER}
-    if any(isinstance(each, list) for each in unknown.values()) or not value.keys() & (READERS.keys() | _NOT_A_MESSAGE):
+    known = READERS.keys() | _NOT_NEEDED
+    unknown = {name: value[name] for name in value if name not in known | _BESIDE}  # in order: a digest is made of it
+    if any(isinstance(each, list) for each in unknown.values()) or not value.keys() & known:
         yield Update("unknown", {**change, "value": unknown})
-
-
-_NOT_A_MESSAGE: Final = frozenset({"state_sync", "user_preferences"})
 
 
 def _of_history(chunk: Mapping[str, Any]) -> Iterator[Update]:

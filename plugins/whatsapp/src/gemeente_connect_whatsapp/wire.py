@@ -299,7 +299,6 @@ class Call(Wire):
     timestamp: Word = None
     start_time: Word = None
     duration: Word = None
-    status: Word = None
 
 
 class Group(Wire):
@@ -308,7 +307,6 @@ class Group(Wire):
     group_id: Word = None
     type: Word = None
     timestamp: Word = None
-    subject: Word = None
 
 
 class Thread(Wire):
