@@ -77,7 +77,7 @@ class WhatsAppChannel:
         if self._settings.report_lost:
             from gemeente_connect_whatsapp.lost import lost
 
-            yield from lost(self._graph, self.account)
+            yield from lost(self._graph, self.account, self._settings.app_id)
 
     def download(self, attachment: Attachment) -> Iterator[bytes]:
         """Yield the content of a photo, document or voice message. Raises RejectedError when it is gone."""

@@ -59,5 +59,7 @@ class WhatsAppSettings(Settings):
     """The version of the Graph API that is asked for files. Meta ends each of them about two years after it came."""
     report_lost: bool = False
     """True: each collect asks Meta which webhooks it could not deliver, and what was lost goes to a person."""
+    app_id: Annotated[str | None, Field(pattern="^[0-9]{5,20}$")] = None
+    """The app ID (App Dashboard), for `report_lost`: leaves out what was for other apps. None: what any app lost."""
     base_url: Annotated[str, AfterValidator(_kept_between_us)] = GRAPH
     """Where the Graph API is, for tests with a stand-in."""
