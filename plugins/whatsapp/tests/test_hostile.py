@@ -240,6 +240,18 @@ def test_a_list_in_a_list_in_a_list_is_kept_or_rejected(read: Read) -> None:
             assert (len(batch.messages), len(batch.unreadable)) == (1, 1)
 
 
+def test_a_webhook_of_which_a_part_can_be_read_and_not_be_kept_is_rejected_whole(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_deep(*_: object) -> str:
+        raise RecursionError
+
+    body = json.dumps(payload(text("wamid.1", "een"), text("wamid.2", "twee", timestamp=None))).encode()
+    monkeypatch.setattr(json, "dumps", too_deep)
+    with pytest.raises(RejectedError, match="more levels than can be read"):
+        read(body)
+
+
 def test_a_text_that_is_longer_than_any_can_be_is_kept_and_stops_no_other(read: Read) -> None:
     batch = read(payload(text("wamid.1", "een"), text("wamid.2", "x" * 10_000_001)))
     assert [m.text for m in batch.messages] == ["een"]

@@ -105,9 +105,7 @@ class People:
 
     def call(self, told: Ids, name: str | None = None) -> None:
         """Note what people call a resident: the number, unless they are known by that anyway; else the name."""
-        if told.key is None:
-            return
-        if told.phone and told.phone != told.key:
+        if told.key and told.phone and told.phone != told.key:
             self._names[told.key] = told.phone
-        elif name:
+        elif told.key and name:
             self._names.setdefault(told.key, name)
