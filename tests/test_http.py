@@ -634,7 +634,7 @@ def test_a_redirected_post_is_not_sent_again(server: Server, status: int) -> Non
 
 def test_going_round_in_redirects_ends(server: Server) -> None:
     server.answer = lambda _: Answer(302, headers={"Location": "/x"})
-    with api(server.url) as session, pytest.raises(ConfigError, match="more than 5 times"):
+    with api(server.url) as session, pytest.raises(RejectedError, match="more than 5 times"):
         session.get("x")
     assert len(server.seen) == 6
 

@@ -182,7 +182,9 @@ MIGRATIONS: tuple[str, ...] = (
         url TEXT NOT NULL,
         headers TEXT NOT NULL,
         body BLOB NOT NULL,
-        is_read INTEGER NOT NULL DEFAULT 0
+        digest TEXT NOT NULL,                  -- of URL and body: what is sent again is not kept again
+        is_read INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (account, digest)
     );
     CREATE INDEX inbox_to_read ON inbox (account, seq) WHERE is_read = 0;
     """,
