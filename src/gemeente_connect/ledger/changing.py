@@ -33,6 +33,11 @@ _SEVERAL = (
     "several messages of this sender in this minute could be the one that was {}: look in the chat which one it is, "
     "correct the record by hand, then drop this"
 )
+_NEVER_CAME = (
+    "it changes a message that did not come in a week: look in the channel what it says, correct the record by hand, "
+    "then drop this"
+)
+_A_WEEK = 7 * 24 * 60 * 60 * 1_000_000
 _BY_ID = (
     "SELECT seq FROM messages WHERE account = ? AND id = ? "
     "UNION SELECT message FROM aliases WHERE account = ? AND alias = ?"
@@ -95,6 +100,27 @@ class Changing:
             found += rows
         return [read_change(body) for _, body in sorted(found)]  # in the order in which they came
 
+    def never_came(self, account: int) -> dict[str, str]:
+        """List for a person the edits and deletions whose message did not come for a week. Statuses of such are let go.
+
+        They go on waiting: what comes after all is changed. Gives the reasons by message, of those that are new.
+        """
+        where = "FROM parked_changes WHERE account = ? AND parked_at < ?"
+        week_ago = now() - _A_WEEK
+        if not self._db.one(f"SELECT 1 {where} LIMIT 1", (account, week_ago)):
+            return {}
+        refused: dict[str, str] = {}
+        with self._db.transaction():
+            for seq, body in self._db.read(f"SELECT seq, body {where} ORDER BY seq", (account, week_ago)):
+                change = read_change(body)
+                if isinstance(change, StatusChanged):
+                    self._db.write("DELETE FROM parked_changes WHERE seq = ?", (seq,))
+                    continue
+                self._db.write("UPDATE parked_changes SET parked_at = ? WHERE seq = ?", (NEVER, seq))
+                if isinstance(change, Edited | Deleted) and self._refuse(change, _NEVER_CAME) == "refused":
+                    refused[change.message.id] = _NEVER_CAME
+        return refused
+
     def see_again(self, account: int, seq: int, message: Message) -> bool:
         """Compare a message with what is stored, and update it. True: something changed."""
         hold_conversation(self._db, seq)
@@ -153,7 +179,7 @@ class Changing:
                     return self._park(account, change.target, change)
                 return change.message.model_copy(update={mark: at})
             if len(found) > 1:
-                return self._refuse(change)
+                return self._refuse(change, several(change))
             seq = found[0]
         self._alias(account, change.message.id, seq)
         self._refusals.settle("change", change.message.account, change.message.id)
@@ -193,12 +219,12 @@ class Changing:
     def _aliases(self, seq: int) -> set[str]:
         return {alias for (alias,) in self._db.read("SELECT alias FROM aliases WHERE message = ?", (seq,))}
 
-    def _refuse(self, change: Edited | Deleted) -> Outcome:
+    def _refuse(self, change: Edited | Deleted, reason: str) -> Outcome:
         new = self._refusals.add(
             "change",
             change.message.account,
             change.message.id,
-            several(change),
+            reason,
             raw=change.model_dump_json().encode(),
         )
         return "refused" if new else "known"
@@ -209,9 +235,9 @@ class Changing:
 
     def _park(self, account: int, target: str, change: Change) -> Outcome:
         self._db.write(
-            "INSERT INTO parked_changes (account, target, body) VALUES (?, ?, ?) "
+            "INSERT INTO parked_changes (account, target, body, parked_at) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (account, target, body) DO NOTHING",
-            (account, target, change.model_dump_json()),
+            (account, target, change.model_dump_json(), now()),
         )
         return "parked"
 

@@ -174,6 +174,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
     """
+    ALTER TABLE parked_changes ADD COLUMN parked_at BIGINT NOT NULL DEFAULT 0;
     CREATE TABLE inbox (                       -- what was pushed: kept before it is answered, read later
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         account INTEGER NOT NULL REFERENCES accounts,

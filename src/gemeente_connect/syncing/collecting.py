@@ -70,6 +70,7 @@ def collect(
         if fetching and (kept.messages or kept.changes):
             fetching.run()
         watch("collect", report.new + report.known + report.changed, None)
+    report.refused |= ledger.never_came(channel.account)
     return report
 
 
