@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -13,11 +14,23 @@ from hypothesis import strategies as st
 
 from gemeente_connect.contracts import Batch
 from gemeente_connect.errors import RejectedError
+from gemeente_connect.models import StatusChanged
 from gemeente_connect.privacy import mask
-from gemeente_connect_whatsapp.testing import contact, payload, status, text
-from gemeente_connect_whatsapp.testing.payloads import NUMBER, PHONE_NUMBER_ID, START, echo, message, webhook
+from gemeente_connect_whatsapp.channel import WhatsAppChannel
+from gemeente_connect_whatsapp.testing import contact, payload, received, status, text
+from gemeente_connect_whatsapp.testing.payloads import (
+    NUMBER,
+    PHONE_NUMBER_ID,
+    RESIDENT,
+    START,
+    USER_ID,
+    echo,
+    message,
+    webhook,
+)
 
 Read = Callable[[Any], Batch]
+OpenChannel = Callable[..., WhatsAppChannel]
 CANARY = "kanarie-7f3a9c"
 METADATA = {"display_phone_number": NUMBER, "phone_number_id": PHONE_NUMBER_ID}
 
@@ -41,8 +54,8 @@ def test_what_is_no_webhook_of_whatsapp_is_rejected_whole(read: Read, body: byte
         None, 7, "tekst", [], {},
         text("", "x"), text("wamid.9", "x", timestamp=None), text("wamid.9", "x", timestamp="gisteren"),
         text("wamid.9", "x", timestamp="9" * 30), text("wamid.9", "x", timestamp=str(START * 1000)),
-        text("wamid.9", "x", timestamp=True), text("wamid.9", "x", id={"a": 1}),
-        text("wamid.9", "x", from_=None, from_user_id=None),
+        text("wamid.9", "x", timestamp="253402300799"), text("wamid.9", "x", timestamp=True),
+        text("wamid.9", "x", id={"a": 1}), text("wamid.9", "x", from_=None, from_user_id=None),
         message("wamid.9", "reaction", {"emoji": "👍"}),
         message("wamid.9", "reaction", "👍"), message("wamid.9", "edit", None), message("wamid.9", "revoke", []),
         message("wamid.9", "edit", {"message": {}}), message("wamid.9", "revoke", {"id": "wamid.8"}),
@@ -59,6 +72,19 @@ def test_one_message_that_cannot_be_read_stops_no_other_and_is_kept(read: Read, 
     assert kept.reason.startswith("a message ")
     assert mask(kept.reason) == kept.reason
     assert read(payload(whole)).unreadable[0].id == kept.id, "found again, it adds nothing"
+
+
+def test_a_time_may_be_a_little_ahead_of_this_clock_and_no_more_than_two_days(read: Read) -> None:
+    now, day = int(time.time()), 24 * 60 * 60
+    ahead = [text(f"wamid.{days}", "een", at=now + days * day) for days in (1, 3)]
+    statuses = [status(f"wamid.{days}", "read", at=now + days * day) for days in (1, 3)]
+    batch = read(payload(*ahead, statuses=statuses))
+    assert [m.id for m in batch.messages] == ["wamid.1"]
+    assert [c.target for c in batch.changes if isinstance(c, StatusChanged)] == ["wamid.1"]
+    assert [u.reason for u in batch.unreadable] == [
+        "a message has a time that is still to come", "a status has a time that is still to come",
+    ]  # fmt: skip
+    assert batch.unreadable[0].thread == USER_ID
 
 
 @pytest.mark.parametrize(
@@ -104,14 +130,39 @@ def test_a_message_that_does_not_say_for_which_number_it_is_goes_to_a_person(rea
     assert [u.reason for u in batch.unreadable] == ["a message does not say for which number"]
 
 
-def test_messages_for_another_number_are_of_another_account(read: Read) -> None:
-    other = {"display_phone_number": "+31 20 7654321", "phone_number_id": "99999"}
-    changes = [
-        payload(text(f"wamid.{n}", "een"), metadata=m)["entry"][0]["changes"][0]
-        for n, m in enumerate((METADATA, other))
-    ]
-    batch = read(webhook(*changes))
-    assert [m.account for m in batch.messages] == ["whatsapp:31201234567", "whatsapp:31207654321"]
+OTHER = {"display_phone_number": "+31 20 7654321", "phone_number_id": "99999"}
+
+
+def for_both(**more: Any) -> Any:
+    """Make a webhook for the channel's own number and for another one."""
+    return webhook(
+        *payload(text("wamid.1", "een"), metadata=METADATA)["entry"][0]["changes"],
+        *payload(text("wamid.2", "twee"), metadata={**OTHER, **more})["entry"][0]["changes"],
+    )
+
+
+@pytest.mark.parametrize("shown", ["+31 20 7654321", NUMBER, None])
+def test_what_is_for_a_number_that_no_setting_names_goes_to_a_person(read: Read, shown: str | None) -> None:
+    batch = read(for_both(display_phone_number=shown))
+    assert [(m.account, m.text) for m in batch.messages] == [("whatsapp:31201234567", "een")]
+    (kept,) = batch.unreadable
+    assert kept.reason.startswith("a message is for a number that no setting of this channel names")
+    assert mask(kept.reason) == kept.reason
+    assert b"twee" in (kept.raw or b"")
+
+
+def test_what_is_for_another_number_that_is_set_is_of_its_own_account(open_channel: OpenChannel) -> None:
+    for shown in ("+31 20 7654321", NUMBER, None):
+        channel = open_channel(numbers={"99999": "+31 20 765 43 21", PHONE_NUMBER_ID: "+31 20 7654320"})
+        batch = channel.read(received(for_both(display_phone_number=shown)))
+        assert [m.account for m in batch.messages] == ["whatsapp:31201234567", "whatsapp:31207654321"]
+        assert batch.unreadable == ()
+
+
+def test_an_error_of_whatsapp_is_told_also_when_it_is_of_no_number(read: Read) -> None:
+    for metadata in (None, OTHER):
+        (kept,) = read(payload({"code": 130429}, name="errors", metadata=metadata)).unreadable
+        assert kept.reason == "WhatsApp reports error 130429: look it up in Meta's list of error codes"
 
 
 def test_the_number_is_known_by_its_id_however_it_is_shown(read: Read) -> None:
@@ -119,6 +170,7 @@ def test_the_number_is_known_by_its_id_however_it_is_shown(read: Read) -> None:
     assert read(payload(text("wamid.1", "een"), metadata=renamed)).messages[0].account == "whatsapp:31201234567"
     bare = {"display_phone_number": f"+{NUMBER}"}
     assert read(payload(text("wamid.1", "een"), metadata=bare)).messages[0].account == "whatsapp:31201234567"
+    assert read(payload(text("wamid.1", "een"), metadata={"display_phone_number": "+31 20 7654321"})).messages == ()
 
 
 def test_news_of_a_kind_that_nobody_knows_goes_to_a_person(read: Read) -> None:
@@ -137,6 +189,12 @@ def test_news_about_the_account_itself_is_passed_over(read: Read) -> None:
     change = {"field": "account_update", "value": {"event": "VERIFIED_ACCOUNT", "phone_number": NUMBER}}
     batch = read(webhook(change))
     assert (batch.messages, batch.changes, batch.unreadable) == ((), (), ())
+
+
+def test_who_wants_no_advertisements_is_passed_over(read: Read) -> None:
+    wish = {"wa_id": RESIDENT, "category": "marketing_messages", "value": "stop", "timestamp": START}
+    batch = read(payload(wish, name="user_preferences", field="user_preferences", contacts=[contact()]))
+    assert (batch.messages, batch.changes, batch.unreadable, dict(batch.thread_names)) == ((), (), (), {})
 
 
 def test_half_an_emoji_and_a_nul_do_not_cost_the_message(read: Read) -> None:
@@ -159,6 +217,19 @@ def test_an_edit_of_an_edit_of_an_edit_is_read_kept_or_rejected(read: Read, dept
         batch = read(body.replace('"DEEP"', deep).encode())
         assert [m.text for m in batch.messages] == ["een"]
         assert len(batch.changes) + len(batch.unreadable) == 1
+
+
+@pytest.mark.parametrize("depth", [600, 700])
+def test_one_message_with_too_many_levels_stops_no_other(read: Read, depth: int) -> None:
+    edit = '{"original_message_id": "wamid.0", "message": {"type": "edit", "edit": '
+    body = json.dumps(payload(text("wamid.1", "een"), message("wamid.2", "edit", "DEEP"), text("wamid.3", "drie")))
+    batch = read(body.replace('"DEEP"', edit * (depth // 2) + "{}" + "}}" * (depth // 2)).encode())
+    assert [m.text for m in batch.messages] == ["een", "drie"]
+    (kept,) = batch.unreadable
+    assert kept.reason in {  # how many levels that is differs by version of Python
+        "a message has more levels than can be read", "a message changes an earlier one, and does not say into what",
+    }  # fmt: skip
+    assert (kept.raw or b"").count(b"wamid.0") == depth // 2
 
 
 def test_a_list_in_a_list_in_a_list_is_kept_or_rejected(read: Read) -> None:

@@ -10,8 +10,11 @@ from gemeente_connect_whatsapp.channel import WhatsAppChannel
 from gemeente_connect_whatsapp.testing import GraphServer
 
 
-def delivery(number: int, state: str) -> dict[str, Any]:
-    event = {"id": str(number), "delivery_status": "DELIVERED", "webhook_update_state": state, "timestamp": 1}
+def delivery(number: int, state: str, app: str = "12345") -> dict[str, Any]:
+    event = {
+        "id": str(number), "delivery_status": "DELIVERED", "webhook_update_state": state, "timestamp": 1,
+        "application": {"id": app},
+    }  # fmt: skip
     return {"id": str(number), "message_id": f"wamid.{number}", "events": {"data": [event]}}
 
 
@@ -54,3 +57,26 @@ def test_what_failed_once_and_arrived_then_is_not_lost(
     graph.deliveries = [twice]
     (page,) = open_channel(base_url=graph.url, report_lost=True).pages(None)
     assert (page.unreadable, len(page.readable)) == ((), 1)
+
+
+def test_what_arrived_at_another_app_is_lost_all_the_same(
+    graph: GraphServer, open_channel: Callable[..., WhatsAppChannel]
+) -> None:
+    both = delivery(1, "FAILED")
+    both["events"]["data"] += delivery(1, "DELIVERED", app="67890")["events"]["data"]
+    graph.deliveries = [both]
+    found = {}
+    for app_id in ("12345", "67890", None):
+        (page,) = open_channel(base_url=graph.url, report_lost=True, app_id=app_id).pages(None)
+        found[app_id] = (len(page.unreadable), len(page.readable))
+    assert found == {"12345": (1, 0), "67890": (0, 1), None: (1, 1)}
+
+
+def test_a_failure_that_names_no_app_is_reported_also_with_an_app_id(
+    graph: GraphServer, open_channel: Callable[..., WhatsAppChannel]
+) -> None:
+    nameless = delivery(1, "FAILED")
+    del nameless["events"]["data"][0]["application"]
+    graph.deliveries = [nameless]
+    (page,) = open_channel(base_url=graph.url, report_lost=True, app_id="12345").pages(None)
+    assert len(page.unreadable) == 1

@@ -145,6 +145,40 @@ def test_a_message_that_came_with_an_error_is_one_that_is_not_passed_on(read: Re
     assert (only(read, item).kind, only(read, item).text) == ("unsupported", NOT_PASSED_ON)
 
 
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (
+            {
+                "referral": {
+                    "source_type": "ad",
+                    "headline": "Grofvuil?",
+                    "body": "Bel ons",
+                    "source_url": "https://fb.me/x",
+                }
+            },
+            "(naar aanleiding van een advertentie: Grofvuil?)\n",
+        ),
+        (
+            {"referral": {"source_type": "post", "body": "Markt op zaterdag", "source_id": "12", "ctwa_clid": "Aff"}},
+            "(naar aanleiding van een bericht op Facebook of Instagram: Markt op zaterdag)\n",
+        ),
+        ({"referral": {"source_type": 7}}, "(naar aanleiding van een verwijzing)\n"),
+        ({"referral": "geen object"}, ""),
+        (
+            {"context": {"referred_product": {"catalog_id": "1", "product_retailer_id": "zak-60"}}},
+            "(over product zak-60)\n",
+        ),
+        ({"context": {"referred_product": {}}}, "(over product ?)\n"),
+        ({"context": {"referred_product": 7}}, ""),
+    ],
+)
+def test_what_somebody_wrote_about_stands_before_what_they_wrote(read: Read, more: Item, line: str) -> None:
+    assert only(read, text("wamid.1", "Kan dit?", **more)).text == f"{line}Kan dit?"
+    photo = only(read, message("wamid.1", "image", {"id": "123"}, **more))
+    assert (photo.kind, photo.text, len(photo.attachments)) == ("image", line.strip(), 1)
+
+
 @pytest.mark.parametrize("kind", ["image", "video", "audio", "sticker", "document"])
 def test_a_file_comes_with_its_caption_and_where_to_get_it(read: Read, kind: str) -> None:
     digest = hashlib.sha256(b"foto")

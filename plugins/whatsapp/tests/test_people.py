@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from gemeente_connect import Ledger
+from gemeente_connect import Ledger, collect
 from gemeente_connect.contracts import Batch
+from gemeente_connect.inbox import Inbox
 from gemeente_connect.models import IdentityChanged
 from gemeente_connect.residents import claim
 from gemeente_connect_whatsapp.channel import WhatsAppChannel
 from gemeente_connect_whatsapp.people import Ids, ids
-from gemeente_connect_whatsapp.testing import contact, payload, text
-from gemeente_connect_whatsapp.testing.payloads import RESIDENT, START, USER_ID, echo, message
+from gemeente_connect_whatsapp.testing import contact, payload, received, text
+from gemeente_connect_whatsapp.testing.payloads import RESIDENT, START, USER_ID, Item, echo, message, webhook
 
 Read = Callable[[Any], Batch]
 PARENT_ID = "NL.ENT.11815799212886844830"
@@ -68,6 +69,18 @@ def test_when_several_could_be_meant_it_is_nobody_and_a_person_looks(read: Read)
     batch = read(payload(nobody, contacts=others))
     assert batch.messages == ()
     assert "does not say who the resident is" in batch.unreadable[0].reason
+
+
+def test_of_two_people_beside_a_message_who_have_its_number_neither_is_taken(read: Read) -> None:
+    by_phone = text("wamid.1", "Hallo", from_user_id=None)
+    both = [contact(), contact("Jan Jansen", user_id=OTHER_ID)]
+    for contacts in (both, both[::-1]):
+        (said,) = read(payload(by_phone, contacts=contacts)).messages
+        assert said.sender
+        assert (said.thread, said.sender.name) == (PHONE, None)
+        assert [identity.value for identity in said.sender.identities] == [PHONE]
+    assert identities(read, payload(by_phone, contacts=[contact(), contact()])) == (USER_ID, [PHONE, USER_ID])
+    assert identities(read, payload(text("wamid.1", "Hallo"), contacts=both)) == (USER_ID, [PHONE, USER_ID])
 
 
 @pytest.mark.parametrize(
@@ -190,3 +203,49 @@ def test_the_answer_of_an_employee_stands_beside_the_question(
     told = echo("wamid.2", "Morgen", at=START + 60, to_user_id=None)
     answer = read(payload(told, name="message_echoes", contacts=[contact()]))
     assert conversations(channel, ledger, question, answer) == [["Wanneer?", "Morgen"]]
+
+
+@pytest.mark.parametrize(
+    ("item", "who", "names"),
+    [
+        (text("wamid.1", "Hallo"), contact(), {USER_ID: PHONE}),
+        (text("wamid.1", "Hallo", from_=None), contact(), {USER_ID: PHONE}),
+        (text("wamid.1", "Hallo", from_=None), contact(wa_id=None), {USER_ID: "Fatima de Vries"}),
+        (text("wamid.1", "Hallo", from_user_id=None), contact(user_id=None), {PHONE: "Fatima de Vries"}),
+        (text("wamid.1", "Hallo", timestamp=None), contact(), {USER_ID: PHONE}),
+        (text("wamid.1", "Hallo", group_id="groep-1"), contact(), {}),
+        (message("wamid.1", "edit", {"original_message_id": "wamid.0", "message": text("x", "y")}), contact(),
+         {USER_ID: PHONE}),
+        (message("wamid.1", "reaction", {"message_id": "wamid.0"}), contact(), {}),
+        (message("wamid.1", "system", {"type": "user_changed_number", "wa_id": "31612345670", "user_id": OTHER_ID}),
+         None, {USER_ID: PHONE}),
+    ],
+)  # fmt: skip
+def test_a_thread_is_called_after_the_number_or_else_the_name(
+    read: Read, item: Item, who: Item | None, names: dict[str, str]
+) -> None:
+    assert dict(read(payload(item, contacts=[who])).thread_names) == names
+
+
+def test_a_number_is_preferred_to_a_name_that_stands_before_it_or_after_it(read: Read) -> None:
+    nameless = payload(text("wamid.1", "Hallo", from_=None), contacts=[contact(wa_id=None)])
+    numbered = payload(text("wamid.2", "Hallo"), contacts=[contact()])
+    for order in ((nameless, numbered), (numbered, nameless)):
+        changes = [each["entry"][0]["changes"][0] for each in order]
+        assert dict(read(webhook(*changes)).thread_names) == {USER_ID: PHONE}
+
+
+@pytest.mark.parametrize("skip", [PHONE, "06 12345678", "+31 6 1234 5678", USER_ID])
+def test_who_is_skipped_by_number_or_id_leaves_nothing_behind(
+    channel: WhatsAppChannel, ledger: Ledger, skip: str
+) -> None:
+    other = text("wamid.3", "Ik niet", from_="31612345670", from_user_id=OTHER_ID)
+    broken = text("wamid.4", "Hallo", timestamp=None)
+    answer = payload(echo("wamid.2", "Morgen", at=START + 60), name="message_echoes", contacts=[contact()])
+    inbox = Inbox(channel, ledger)
+    for each in (payload(text("wamid.1", "Hallo"), other, broken, contacts=[contact()]), answer):
+        inbox.answer(received(each))
+    report = collect(channel, ledger, skip=[skip])
+    assert (report.skipped, report.refused) == (2, {})
+    offers = list(ledger.due(channel.account, "nobody", None))
+    assert [[m.text for m in offer.conversation.messages] for offer in offers] == [["Ik niet"]]

@@ -103,6 +103,8 @@ def test_a_handshake_with_anything_missing_or_wrong_is_rejected(
     [
         ("account", "020 1234567", "country code"),
         ("phone_number_id", "+31201234567", "phone_number_id"),
+        ("numbers", {"99999": "020 7654321"}, "country code"),
+        ("numbers", {"+31207654321": "+31 20 7654321"}, "numbers"),
         ("app_secret", "", "app_secret"),
         ("verify_token", "kort", "verify_token"),
         ("access_token", "", "access_token"),
@@ -112,7 +114,7 @@ def test_a_handshake_with_anything_missing_or_wrong_is_rejected(
     ],
 )
 def test_a_setting_that_cannot_be_right_is_named_and_not_repeated(
-    open_channel: OpenChannel, setting: str, value: str, problem: str
+    open_channel: OpenChannel, setting: str, value: object, problem: str
 ) -> None:
     with pytest.raises(ConfigError, match=problem):
         open_channel(**{setting: value})

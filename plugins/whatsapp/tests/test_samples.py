@@ -15,6 +15,8 @@ import pytest
 
 from gemeente_connect.contracts import Batch
 from gemeente_connect.models import Edited
+from gemeente_connect_whatsapp.channel import WhatsAppChannel
+from gemeente_connect_whatsapp.testing import received
 
 Read = Callable[[Any], Batch]
 SHARED = Path(os.environ.get("GEMEENTE_CONNECT_SHARED", Path(__file__).parents[4] / "shared"))
@@ -72,8 +74,9 @@ def shown(batch: Batch) -> str:
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="no samples here")
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_sample_reads_as_it_should(read: Read, name: str) -> None:
-    assert shown(read((SAMPLES / f"{name}.json").read_bytes())) == EXPECTED[name]
+def test_a_sample_reads_as_it_should(open_channel: Callable[..., WhatsAppChannel], name: str) -> None:
+    channel = open_channel(numbers={"1122334455667": "+972123456789"})
+    assert shown(channel.read(received((SAMPLES / f"{name}.json").read_bytes()))) == EXPECTED[name]
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="no samples here")
@@ -83,8 +86,10 @@ def test_no_sample_is_left_out() -> None:
 
 META = {
     "Text Message": "in text: Does it come in another color?",
-    "Text Message with Context (Product Inquiry)": "in text: Is this still available?",
-    "Text Message from Click to WhatsApp Ad": "in text: Hello! Can I get more info on this?",
+    "Text Message with Context (Product Inquiry)": "in text: (over product di9ozbzfi4) / Is this still available?",
+    "Text Message from Click to WhatsApp Ad": (
+        "in text: (naar aanleiding van een advertentie: Chat with us) / Hello! Can I get more info on this?"
+    ),
     "Reaction Message": "reacted 👍",
     "Image Message": "in image: Taj Mahal",
     "Location Message": (

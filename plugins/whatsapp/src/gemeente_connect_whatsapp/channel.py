@@ -27,7 +27,9 @@ class WhatsAppChannel:
     kind = "whatsapp"
 
     def __init__(self, settings: WhatsAppSettings) -> None:
-        self.account = f"whatsapp:{settings.account.removeprefix('+')}"
+        self.account = _account(settings.account)
+        others = {key: _account(number) for key, number in settings.numbers.items()}
+        self._accounts = {**others, settings.phone_number_id: self.account}
         self._settings = settings
         self._secret = settings.app_secret.get_secret_value().encode()
 
@@ -59,13 +61,14 @@ class WhatsAppChannel:
         return read_payload(received.body, self._account_of)
 
     def _account_of(self, metadata: Metadata) -> str | None:
-        """Name the account a change belongs to: another number is named as its own channel names it."""
-        from gemeente_connect_whatsapp.reading import digits
+        """Name the account a change belongs to, by the id of the number: how it is shown tells nothing sure."""
+        number = metadata.phone_number_id
+        if number is None:  # then it can be no other's than what is signed with this secret
+            from gemeente_connect_whatsapp.reading import digits
 
-        if metadata.phone_number_id == self._settings.phone_number_id:
-            return self.account
-        shown = digits(metadata.display_phone_number or "")
-        return f"whatsapp:{shown}" if shown else None
+            shown = f"whatsapp:{digits(metadata.display_phone_number or '')}"
+            return self.account if shown == self.account else None
+        return self._accounts.get(number)
 
     # -- asking
 
@@ -74,7 +77,7 @@ class WhatsAppChannel:
         if self._settings.report_lost:
             from gemeente_connect_whatsapp.lost import lost
 
-            yield from lost(self._graph, self.account)
+            yield from lost(self._graph, self.account, self._settings.app_id)
 
     def download(self, attachment: Attachment) -> Iterator[bytes]:
         """Yield the content of a photo, document or voice message. Raises RejectedError when it is gone."""
@@ -103,6 +106,10 @@ class WhatsAppChannel:
         from gemeente_connect_whatsapp.graph import Graph
 
         return Graph(self._settings)
+
+
+def _account(number: str) -> str:
+    return f"whatsapp:{number.removeprefix('+')}"
 
 
 def _bytes(text: str) -> bytes:

@@ -31,6 +31,7 @@ _CALL_PERMISSION: Final = {
     "accept": "(toestemming om te bellen gegeven)",
     "reject": "(toestemming om te bellen geweigerd)",
 }
+_OCCASIONS: Final = {"ad": "een advertentie", "post": "een bericht op Facebook of Instagram"}
 _READABLE: Final = ("question", "title", "name", "body", "text", "caption", "description")
 """Under these names stands, in a kind of message that is not known yet, what somebody wrote."""
 _TOKENS: Final = frozenset({"flow_token"})  # of a form, and nothing that anybody filled in
@@ -56,6 +57,18 @@ def content(message: wire.Message) -> Content:
         if said and (said.text or said.attachments):
             return said
     return _without_content(message) if kind in {*_READERS, ""} else _unknown(message)
+
+
+def with_occasion(message: wire.Message, said: Content) -> Content:
+    """Say first what somebody wrote about: an advertisement or a product that they saw, if it was one."""
+    referral, product = message.referral, message.context.referred_product if message.context else None
+    lines = []
+    if referral:
+        what = _OCCASIONS.get(referral.source_type or "", "een verwijzing")
+        lines.append(f"(naar aanleiding van {': '.join(filter(None, (what, referral.headline or referral.body)))})")
+    if product:
+        lines.append(f"(over product {product.product_retailer_id or '?'})")
+    return said._replace(text="\n".join(filter(None, (*lines, said.text)))) if lines else said
 
 
 def media_source(media_id: str, sha256: str | None) -> str:

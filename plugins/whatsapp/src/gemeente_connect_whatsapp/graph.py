@@ -74,9 +74,16 @@ class Number(Wire):
     display_phone_number: Word = None
 
 
+class Application(Wire):
+    """Which app a webhook was for. Several may be subscribed to one number."""
+
+    id: Word = None
+
+
 class Event(Wire):
     """What became of one webhook."""
 
+    application: Maybe[Application] = None
     delivery_status: Word = None
     webhook_update_state: Word = None
 
@@ -133,7 +140,7 @@ class Graph:
 
     def history(self, after: str | None) -> History:
         """Ask what became of the latest webhooks, a page of a hundred messages from where the one before ended."""
-        fields = "id,message_id,events{delivery_status,webhook_update_state}"
+        fields = "id,message_id,events{delivery_status,webhook_update_state,application}"
         params: Parameters = {"fields": fields, "limit": 100, "after": after}
         return read(self._session.get(f"{self._number}/message_history", params=params), History)
 

@@ -17,13 +17,18 @@ _REASON: Final = (
 )
 
 
-def lost(graph: Graph, account: str) -> Iterator[Page]:
-    """Yield what was lost, and what has arrived after all."""
+def lost(graph: Graph, account: str, app_id: str | None = None) -> Iterator[Page]:
+    """Yield what was lost, and what has arrived after all. `app_id` leaves out what was for another app; None: nothing.
+
+    Each app has its own: what arrived at one says nothing of another.
+    """
     after: str | None = None
     for _ in range(_PAGES):
         page = graph.history(after)
-        arrived = {key for sent in page.data for key in _keys(account, sent, "DELIVERED")}
-        failed = {key: sent for sent in page.data for key in _keys(account, sent, "FAILED") if key not in arrived}
+        arrived = {key for sent in page.data for key in _keys(account, sent, "DELIVERED", app_id)}
+        failed = {
+            key: sent for sent in page.data for key in _keys(account, sent, "FAILED", app_id) if key not in arrived
+        }
         yield Page(
             unreadable=tuple(
                 Unreadable(id=key, reason=_REASON, raw=sent.model_dump_json().encode()) for key, sent in failed.items()
@@ -36,7 +41,8 @@ def lost(graph: Graph, account: str) -> Iterator[Page]:
             return
 
 
-def _keys(account: str, sent: Sent, state: str) -> Iterator[str]:
+def _keys(account: str, sent: Sent, state: str, app_id: str | None) -> Iterator[str]:
     for event in sent.events.data if sent.events else ():
-        if sent.message_id and event.webhook_update_state == state:
-            yield f"lost-{digest(account, sent.message_id, event.delivery_status or '')}"
+        app = (event.application.id if event.application else None) or ""
+        if sent.message_id and event.webhook_update_state == state and (not app or app_id in {None, app}):
+            yield f"lost-{digest(account, sent.message_id, event.delivery_status or '', app)}"

@@ -8,7 +8,7 @@ nothing else. All of them are kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 
 from gemeente_connect.models import Identity, Participant
@@ -82,8 +82,10 @@ def ids_of(sender: Sender) -> Ids:
 class People:
     """The residents of one part of a webhook."""
 
-    def __init__(self, senders: Iterable[Sender]) -> None:
+    def __init__(self, senders: Iterable[Sender], names: MutableMapping[str, str]) -> None:
+        """Take in who is named beside the messages. `names` gets what people call residents, by `Ids.key`."""
         self._known: Sequence[tuple[Ids, Sender]] = [(ids_of(sender), sender) for sender in senders]
+        self._names = names
 
     def who(self, told: Ids) -> tuple[Ids, Participant | None]:
         """Say who is meant by the ids of a message, and all that is known of them; None: nobody can tell."""
@@ -91,11 +93,21 @@ class People:
         if told.key is None and len(self._known) == 1:
             told, sender = self._known[0]
         else:
-            for known, each in self._known:
-                if told.agrees(known):
-                    told, sender = told.filled_up(known), each
+            meant = {told.filled_up(known): each for known, each in self._known if told.agrees(known)}
+            if len(meant) == 1:  # of several it may be any
+                ((told, sender),) = meant.items()
         profile = sender.profile if sender else None
         if told.key is None:
             return told, None
         name = (profile.name or profile.username) if profile else None
+        self.call(told, name)
         return told, Participant(id=told.key, name=name, identities=told.identities())
+
+    def call(self, told: Ids, name: str | None = None) -> None:
+        """Note what people call a resident: the number, unless they are known by that anyway; else the name."""
+        if told.key is None:
+            return
+        if told.phone and told.phone != told.key:
+            self._names[told.key] = told.phone
+        elif name:
+            self._names.setdefault(told.key, name)

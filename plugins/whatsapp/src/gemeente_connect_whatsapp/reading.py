@@ -16,29 +16,33 @@ from typing import Any, Final, NamedTuple
 from gemeente_connect.contracts import Batch, Unreadable
 from gemeente_connect.conversations import digest
 from gemeente_connect.errors import RejectedError
-from gemeente_connect.models import Change, Message
+from gemeente_connect.models import Change, Deleted, Edited, IdentityChanged, Message
 from gemeente_connect_whatsapp import wire
 from gemeente_connect_whatsapp.lenient import read_as
 from gemeente_connect_whatsapp.people import People
 from gemeente_connect_whatsapp.updates import READERS, Place, Unfit
 
 AccountOf = Callable[[wire.Metadata], str | None]
-"""Names the account of a number; None: it does not say which number it is."""
+"""Names the account of a number; None: it does not say which number it is, or the settings name no such number."""
 
-_NOT_TAKEN_OVER: Final = frozenset({"contacts", "messaging_product", "metadata", "state_sync", "user_preferences"})
-"""Who wrote, which is read with what they wrote; and the address book of the municipality's phone, and who wants no
-advertisements, which nobody needs here."""
+_BESIDE: Final = frozenset({"contacts", "messaging_product", "metadata"})
+"""What stands beside updates and is read with them, such as who wrote."""
+_NOT_NEEDED: Final = frozenset({"state_sync", "user_preferences"})
+"""The address book of the municipality's phone, and who wants no advertisements: nobody needs those here."""
 _ABOUT_THE_ACCOUNT: Final = frozenset({
     "account_alerts", "account_review_update", "account_settings_update", "account_update",
     "business_capability_update", "business_status_update", "flows", "message_template_components_update",
     "message_template_quality_update", "message_template_status_update", "partner_solutions",
     "payment_configuration_update", "phone_number_name_update", "phone_number_quality_update", "security",
-    "template_category_update", "template_correct_category_detection", "user_preferences",
+    "template_category_update", "template_correct_category_detection",
 })  # fmt: skip
 """Fields an app may be subscribed to, of which nothing was said by or to a resident."""
 _HISTORY: Final = frozenset({"errors", "metadata", "threads"})
 _LONGEST_NUMBER: Final = 20  # digits; longer ones take long to read, and none stands in a webhook
 _TOO_DEEP: Final = "the webhook has more levels than can be read"
+_WHICH_NUMBER: Final = "does not say for which number"
+_ANOTHER_NUMBER: Final = "is for a number that no setting of this channel names: add it to `numbers`, or drop this"
+_NO_KIND: Final = "is of no kind that this channel knows"
 _NOT_OURS: Final = "this is no webhook of the WhatsApp Business Platform: see which product of the app sends it here"
 
 
@@ -63,9 +67,7 @@ def read_payload(body: bytes, account_of: AccountOf) -> Batch:
                 reading.change(change)
     except RecursionError:
         raise RejectedError(_TOO_DEEP) from None
-    return Batch(
-        messages=tuple(reading.messages), changes=tuple(reading.changes), unreadable=tuple(reading.unreadable.values())
-    )
+    return reading.batch()
 
 
 def _decoded(body: bytes) -> Mapping[str, Any]:
@@ -86,8 +88,23 @@ class _Reading:
     messages: list[Message] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    """What people call residents, also those of whom there is no thread."""
     _places: dict[tuple[str, str, datetime], dict[str, int]] = field(default_factory=dict)
     """By second of a thread of an account, the messages in it, each with its place."""
+
+    def batch(self) -> Batch:
+        """Give all of it, and what people call the threads in it."""
+        threads: set[str | None] = {each.thread for each in self.messages}
+        threads |= {each.thread for each in self.unreadable.values()}
+        threads |= {each.message.thread for each in self.changes if isinstance(each, Edited | Deleted)}
+        threads |= {each.thread for each in self.changes if isinstance(each, IdentityChanged)}
+        return Batch(
+            messages=tuple(self.messages),
+            changes=tuple(self.changes),
+            unreadable=tuple(self.unreadable.values()),
+            thread_names={thread: name for thread, name in self.names.items() if thread in threads},
+        )
 
     def change(self, change: object) -> None:
         """Read all that stands in one change."""
@@ -99,18 +116,16 @@ class _Reading:
         account = self.account_of(metadata)
         senders = filter(None, (read_as(wire.Sender, each) for each in _items(value.get("contacts"))))
         own = {digits(metadata.display_phone_number or ""), digits(account or "")} - {""}
-        place = Place(account or "", frozenset(own), People(senders))
+        place = Place(account or "", frozenset(own), People(senders, self.names))
         if str(change.get("field")) in _ABOUT_THE_ACCOUNT and not value.keys() & READERS.keys():
             return
         for update in _updates(change, value):
-            if not place.account or update.name not in READERS:
-                problem = "is of no kind that this channel knows" if place.account else "does not say for which number"
-                self._refuse(place.account, update, Unfit(problem))
-                continue
             try:
-                self._keep(list(READERS[update.name](place, update.item, update.thread)))
+                self._keep(_read(place, metadata, update))
             except Unfit as unfit:
                 self._refuse(place.account, update, unfit)
+            except RecursionError:
+                self._refuse(place.account, update, Unfit("has more levels than can be read"))
             except ValueError:  # what no model takes, such as a text of ten million characters
                 self._refuse(place.account, update, Unfit("holds what no message can hold"))
 
@@ -141,6 +156,14 @@ _CALLED: Final = {
 }
 
 
+def _read(place: Place, metadata: wire.Metadata, update: Update) -> list[Message | Change]:
+    if not place.account and update.name != "errors":  # what WhatsApp itself could not do is told of any number
+        raise Unfit(_ANOTHER_NUMBER if metadata.phone_number_id else _WHICH_NUMBER)
+    if update.name not in READERS:
+        raise Unfit(_NO_KIND)
+    return list(READERS[update.name](place, update.item, update.thread))
+
+
 def _updates(change: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Update]:
     """Take a change apart. What is of no known kind is an update too, that nobody can read."""
     for name in READERS:
@@ -149,12 +172,10 @@ def _updates(change: Mapping[str, Any], value: Mapping[str, Any]) -> Iterator[Up
                 yield from _of_history(item)
             else:
                 yield Update(name, item)
-    unknown = {name: value[name] for name in value if name not in READERS and name not in _NOT_TAKEN_OVER}
-    if any(isinstance(each, list) for each in unknown.values()) or not value.keys() & (READERS.keys() | _NOT_A_MESSAGE):
+    known = READERS.keys() | _NOT_NEEDED
+    unknown = {name: value[name] for name in value if name not in known | _BESIDE}  # in order: a digest is made of it
+    if any(isinstance(each, list) for each in unknown.values()) or not value.keys() & known:
         yield Update("unknown", {**change, "value": unknown})
-
-
-_NOT_A_MESSAGE: Final = frozenset({"state_sync", "user_preferences"})
 
 
 def _of_history(chunk: Mapping[str, Any]) -> Iterator[Update]:

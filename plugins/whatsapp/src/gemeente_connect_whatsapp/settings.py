@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ def _kept_between_us(url: str) -> str:
     raise ValueError(message)
 
 
+International = Annotated[str, AfterValidator(_international)]
+PhoneNumberId = Annotated[str, Field(pattern="^[0-9]{5,20}$")]
 Secret = Annotated[SecretStr, Field(min_length=_SHORTEST)]
 """Never empty: with an empty secret everybody could sign."""
 
@@ -40,10 +43,12 @@ Secret = Annotated[SecretStr, Field(min_length=_SHORTEST)]
 class WhatsAppSettings(Settings):
     """The settings of the channel `whatsapp`: one telephone number of a municipality."""
 
-    account: Annotated[str, AfterValidator(_international)]
+    account: International
     """The municipality's own WhatsApp number, with its country code. Keep it for ever: it is part of every id."""
-    phone_number_id: Annotated[str, Field(pattern="^[0-9]{5,20}$")]
+    phone_number_id: PhoneNumberId
     """What Meta calls that number; WhatsApp Manager shows it beside the number. Messages are told apart by it."""
+    numbers: Mapping[PhoneNumberId, International] = {}
+    """Other numbers of the same app, by phone number ID. What comes for them is stored under their own accounts."""
     app_secret: Secret
     """The app secret (App Dashboard, Basic settings). What comes is signed with it."""
     verify_token: Secret
@@ -54,5 +59,7 @@ class WhatsAppSettings(Settings):
     """The version of the Graph API that is asked for files. Meta ends each of them about two years after it came."""
     report_lost: bool = False
     """True: each collect asks Meta which webhooks it could not deliver, and what was lost goes to a person."""
+    app_id: Annotated[str | None, Field(pattern="^[0-9]{5,20}$")] = None
+    """The app ID (App Dashboard), for `report_lost`: leaves out what was for other apps. None: what any app lost."""
     base_url: Annotated[str, AfterValidator(_kept_between_us)] = GRAPH
     """Where the Graph API is, for tests with a stand-in."""

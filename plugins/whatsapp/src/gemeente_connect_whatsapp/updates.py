@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from gemeente_connect.conversations import digest
@@ -23,7 +23,7 @@ from gemeente_connect.models import (
 )
 from gemeente_connect.timestamps import parse_timestamp
 from gemeente_connect_whatsapp import wire
-from gemeente_connect_whatsapp.contents import DELETED, content
+from gemeente_connect_whatsapp.contents import DELETED, content, with_occasion
 from gemeente_connect_whatsapp.lenient import read_as
 from gemeente_connect_whatsapp.people import MUNICIPALITY, Ids, People, ids, ids_of
 
@@ -46,6 +46,7 @@ _INTO_WHAT: Final = "changes an earlier one, and does not say into what"
 _NOBODY: Final = "does not say who the resident is"
 _NEW_KIND: Final = "is one that this channel does not know"
 _DECLINED: Final = "2593109"
+_AHEAD: Final = timedelta(days=2)  # as much as a clock, here or of a telephone, may be wrong
 
 
 class Unfit(ValueError):  # noqa: N818 - it becomes an Unreadable
@@ -130,7 +131,7 @@ def _message(place: Place, item: object, thread: wire.Thread | None, *, echo: bo
     else:
         status = told.history_context.status if told.history_context and said.direction == "out" else None
         yield said.message(
-            **content(told)._asdict(),
+            **with_occasion(told, content(told))._asdict(),
             reply_to=told.context.id if told.context else None,
             status=_STATUSES.get((status or "").lower()),
         )
@@ -175,6 +176,7 @@ def _system(said: _Said, told: wire.Message) -> Found:
     if system.type in _CHANGED or (system.type is None and new.key):
         old = _before(said, system, new)
         key = _needed(old.key, "tells of a new number or id, and not whose", said.thread)
+        said.place.people.call(old)
         person = Participant(id=key, identities=old.identities())
         gained = [identity for identity in new.identities() if identity not in person.identities]
         phone = next((identity.value for identity in gained if identity.kind == "phone"), None)
@@ -274,13 +276,16 @@ def _needed(value: str | None, problem: str, thread: str | None = None) -> str:
 
 
 def _time(timestamp: str | None, thread: str | None = None) -> datetime:
+    written = _needed(timestamp, "has no time", thread)
     try:
-        return parse_timestamp(_needed(timestamp, "has no time", thread))
-    except Unfit:
-        raise
+        at = parse_timestamp(written)
     except ValueError:
         message = "has a time that is none"
         raise Unfit(message, thread) from None
+    if at > datetime.now(UTC) + _AHEAD:
+        message = "has a time that is still to come"
+        raise Unfit(message, thread)
+    return at
 
 
 READERS: Final[Mapping[str, Reader]] = {

@@ -42,10 +42,25 @@ class Error(Wire):
     code: Word = None
 
 
+class ReferredProduct(Wire):
+    """A product of a catalogue."""
+
+    product_retailer_id: Word = None
+
+
 class Context(Wire):
     """What a message is a reply to."""
 
     id: Word = None
+    referred_product: Maybe[ReferredProduct] = None
+
+
+class Referral(Wire):
+    """The advertisement, or post, under which somebody began to write."""
+
+    source_type: Word = None
+    headline: Word = None
+    body: Word = None
 
 
 class Text(Wire):
@@ -236,6 +251,7 @@ class Message(Wire):
     timestamp: Word = None
     type: Word = None
     context: Maybe[Context] = None
+    referral: Maybe[Referral] = None
     history_context: Maybe[HistoryContext] = None
     text: Maybe[Text] = None
     image: Maybe[Media] = None
@@ -283,7 +299,6 @@ class Call(Wire):
     timestamp: Word = None
     start_time: Word = None
     duration: Word = None
-    status: Word = None
 
 
 class Group(Wire):
@@ -292,7 +307,6 @@ class Group(Wire):
     group_id: Word = None
     type: Word = None
     timestamp: Word = None
-    subject: Word = None
 
 
 class Thread(Wire):

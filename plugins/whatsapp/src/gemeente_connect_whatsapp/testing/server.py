@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
@@ -102,7 +103,7 @@ class GraphServer:
             shown = f"+{self.number[:2]} {self.number[2:4]} {self.number[4:]}"
             return _json({"id": PHONE_NUMBER_ID, "display_phone_number": shown, "verified_name": "Gemeente Voorbeeld"})
         if path == [PHONE_NUMBER_ID, "message_history"]:
-            return self._deliveries(int(query.get("after", 0)))
+            return self._deliveries(int(query.get("after", 0)), query.get("fields", ""))
         if len(path) == 1 and path[0] in self.files and query.get("phone_number_id") == PHONE_NUMBER_ID:
             return self._file(path[0])
         return _Answer(400, _error(100, error_subcode=33))
@@ -126,12 +127,21 @@ class GraphServer:
             return _Answer(401, b"")
         return _Answer(200, self.files[key], {"Content-Type": "image/jpeg"})
 
-    def _deliveries(self, start: int) -> _Answer:
-        end = start + _PAGE
+    def _deliveries(self, start: int, fields: str) -> _Answer:
+        end, asked = start + _PAGE, {"id", *re.findall(r"\w+", fields.partition("events{")[2])}
         paging: dict[str, Any] = {"cursors": {"after": str(end)}}
         if end < len(self.deliveries):
             paging["next"] = f"{self.url}/next?after={end}"
-        return _json({"data": self.deliveries[start:end], "paging": paging})
+        return _json({"data": [_only(asked, each) for each in self.deliveries[start:end]], "paging": paging})
+
+
+def _only(asked: Collection[str], delivery: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of each event what was not asked for."""
+    if not delivery.get("events"):
+        return dict(delivery)
+    events = delivery["events"]["data"]
+    told = [{k: v for k, v in each.items() if k in asked} if isinstance(each, dict) else each for each in events]
+    return {**delivery, "events": {"data": told}}
 
 
 def _json(body: object) -> _Answer:
