@@ -57,6 +57,7 @@ check: $(VENV)/dev.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	for tests in $(wildcard plugins/*-*/tests); do MYPYPATH=$$tests $(BIN)/mypy $$tests || exit 1; done
 	$(BIN)/lint-imports
 	$(MAKE) docs
 

@@ -1,9 +1,9 @@
 """Delivering to Open Klant with eight workers, against a bare script that sends the same requests with eight threads.
 
-Runnable alone: `python -m bench.open_klant`. With OPEN_KLANT_URL and OPEN_KLANT_TOKEN it measures a real Open Klant, and
-leaves conversations in it: give it an empty one that may be thrown away. Without, it measures the one of the testing
-kit, which answers faster, from the same process. A conversation is a question, two answers, and what the resident said
-in between. The script knows what to send and keeps nothing.
+Runnable alone: `python -m bench.open_klant`. With OPEN_KLANT_URL and OPEN_KLANT_TOKEN it measures a real Open Klant,
+and leaves conversations in it: give it an empty one that may be thrown away. Without, it measures the one of the
+testing kit, which answers ten times as fast, so that what we cost shows. A conversation is a question, two answers, and
+what the resident said in between. The script knows what to send and keeps nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import itertools
 import os
 import random
 import secrets
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -38,20 +40,27 @@ API = "klantinteracties/api/v1"
 WORKERS = 8
 CONVERSATIONS = 96
 RESIDENTS = 24
-ROUNDS = 3
+ROUNDS = 4
 GOAL = 0.9
 EMPLOYEE = "kcc@example.nl"
 QUESTION = "Wanneer wordt mijn container geleegd?"
 
 
 @contextmanager
-def open_klant() -> Iterator[tuple[str, str, str]]:
-    """Give the URL, the token and what it is."""
+def open_klant() -> Iterator[tuple[str, str, bool]]:
+    """Give the URL, the token, and whether it is a real one."""
     if "OPEN_KLANT_URL" in os.environ:
-        yield os.environ["OPEN_KLANT_URL"], os.environ["OPEN_KLANT_TOKEN"], "a real Open Klant"
+        yield os.environ["OPEN_KLANT_URL"], os.environ["OPEN_KLANT_TOKEN"], True
         return
-    with OpenKlantServer() as server:
-        yield server.url, server.token, "the Open Klant of the testing kit"
+    kit_of = "from gemeente_connect_open_klant.testing.server import OpenKlantServer as Server"
+    code = f"{kit_of}; s = Server(); print(s.url, s.token, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as kit:
+        assert kit.stdout
+        url, token = kit.stdout.readline().split()
+        yield url, token, False
+        kit.communicate("\n")
 
 
 class Script:
@@ -201,22 +210,27 @@ def requests_of_one() -> Counter[str]:
 
 
 def main() -> None:
-    with open_klant() as (url, token, what):
-        script = Script(url, token)
+    with open_klant() as (url, token, real):
+        bare = Script(url, token)
         phones = [f"6{random.randrange(10**7, 10**8)}" for _ in range(RESIDENTS)]
-        script.add_residents(phones)
+        bare.add_residents(phones)
         codes = {"objectId": EMPLOYEE, "codeObjecttype": "mdw", "codeRegister": "msei", "codeSoortObjectId": "email"}
         body = {"naam": "KCC", "soortActor": "medewerker", "indicatieActief": True, "actoridentificator": codes}
-        actor = script.post("actoren", body)["uuid"]
-        rounds = [(run_script(url, token, phones, actor), run_ours(url, token, phones)) for _ in range(ROUNDS)]
+        actor = bare.post("actoren", body)["uuid"]
+        rounds = []
+        for number in range(ROUNDS):  # in turn the one and the other first, for the second one finds more rows there
+            ours = [run_ours(url, token, phones)] if number % 2 else []
+            script = run_script(url, token, phones, actor)
+            rounds.append((script, *(ours or [run_ours(url, token, phones)])))
     rate = median([a / b for a, b in rounds])
+    what = "a real Open Klant" if real else "the Open Klant of the testing kit"
     table(
         f"Delivering to {what}: {CONVERSATIONS} conversations, {WORKERS} workers",
         ["what", "figure", "goal", "reached"],
         [
             ["bare script, conversations a second", f"{CONVERSATIONS / median([a for a, _ in rounds]):.1f}", "", ""],
             ["ours, conversations a second", f"{CONVERSATIONS / median([b for _, b in rounds]):.1f}", "", ""],
-            ["rate: ours / bare script", *judged(rate, GOAL, least=True)],
+            ["rate: ours / bare script", *(judged(rate, GOAL, least=True) if real else (f"{rate:.2f}", "", ""))],
         ],
     )  # fmt: skip
     counted = sorted(requests_of_one().items())

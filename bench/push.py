@@ -3,14 +3,16 @@
 Runnable alone: `python -m bench.push`. A conversation is a POST for its record, then one for each of its turns; the API
 takes 20 milliseconds for each. Every figure is of a process of its own; clocks run while it posts, not while it starts.
 The floors know what to send beforehand and keep nothing: `requests` as it comes, `lean requests` with the environment
-looked up once and the body serialised beforehand, and `http.client`. Ours reads the ledger, and keeps every intent,
-result and receipt in it.
+looked up once and the body serialised beforehand, and `http.client`. Only `requests, durably`
+writes down what it is about to make, before each request and so that a power cut does not take it back, as we do. Ours
+reads the ledger, and keeps every intent, result and receipt in it.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,9 @@ POSTS = 1 + len(TURNS)  # a conversation
 SIZES = {1: 40, 8: 200, 32: 600}  # conversations, by workers
 ROUNDS = 5
 SIDE_BY_SIDE = 4
+DURABLY = "floor:requests, durably"
+ALONE = {DURABLY: True, "deliver, side by side": False}
+"""What is run with one worker only, or with several only."""
 Body = tuple[str, dict[str, Any]]
 """Where a request goes, and what it says."""
 
@@ -90,6 +95,21 @@ def requests_(url: str, size: int, workers: int) -> None:
         )
 
 
+def durable_requests(url: str, size: int, workers: int, path: str) -> None:
+    from bench.floors import session
+
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE intent (path TEXT NOT NULL)")
+
+    def post(path: str, body: Any) -> str:
+        db.execute("INSERT INTO intent VALUES (?)", (path,))
+        made: str = http.post(url + path, json=body, timeout=30).json()["id"]
+        return made
+
+    with session(workers) as http:
+        posting(post, size, workers, ready=False)
+
+
 def lean_requests(url: str, size: int, workers: int) -> None:
     from bench.floors import session
 
@@ -133,6 +153,7 @@ WORK: dict[str, Callable[..., None]] = {
     "floor:http.client": http_client,
     "floor:lean requests": lean_requests,
     "floor:requests": requests_,
+    DURABLY: durable_requests,
     "deliver": ours,
     "deliver, side by side": partial(ours, side_by_side=SIDE_BY_SIDE),
 }
@@ -150,7 +171,7 @@ class Pushing:
 
     def rounds(self, workers: int) -> dict[str, list[Pushed]]:
         size = SIZES[workers]
-        names = [name for name in WORK if workers > 1 or name != "deliver, side by side"]
+        names = [name for name in WORK if ALONE.get(name, workers == 1) is (workers == 1)]
         runs: dict[str, list[Pushed]] = {name: [] for name in names}
         if DLT_PUSH.installed:
             runs["dlt"] = []
@@ -164,6 +185,8 @@ class Pushing:
         command = [sys.executable, "-m", "bench.push", name, url, str(size), str(workers)]
         if name.startswith("deliver"):
             command.append(str(self._ledger(size)))
+        elif name == DURABLY:
+            command.append(str(Path(tempfile.mkdtemp(dir=self._folder)) / "intents.sqlite"))
         elif name == "dlt":
             command = [*DLT_PUSH.command(url, Path(tempfile.mkdtemp(dir=self._folder))), str(size), str(workers)]
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=Path(__file__).parents[1])
@@ -205,6 +228,7 @@ def goals(at: dict[int, dict[str, list[Pushed]]]) -> list[list[str]]:
         ["C1 8 workers: share of workers ÷ latency", *judged(_share(8, at[8]["deliver"]), 0.85, least=True)],
         ["C2 32 workers: share of workers ÷ latency", *judged(_share(32, at[32]["deliver"]), 0.78, least=True)],
         ["C3 one by one / requests, speed", *judged(faster(1, "deliver", "floor:requests"), 0.98, least=True)],
+        [f"C3 one by one / {DURABLY}, speed", f"{faster(1, 'deliver', DURABLY):.2f}", "", ""],
         ["C4 32 workers: CPU ms a POST", *judged(cpu, 0.7)],
         [f"C5 8 workers, {SIDE_BY_SIDE} requests of a conversation side by side / requests, speed",
          *judged(faster(8, "deliver, side by side", "floor:requests"), 1.5, least=True)],

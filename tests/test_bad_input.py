@@ -139,7 +139,7 @@ def test_dates_that_can_be_read_in_two_ways_are_asked_about_and_the_rest_is_deli
             'plugin = "whatsap-export"',
             "did you mean 'whatsapp-export'? installed: whatsapp-export",
         ),
-        ('plugin = "loket"', 'plugin = "open-klant"', "installed: loket"),
+        ('plugin = "loket"', 'plugin = "e-suite"', "installed: loket"),
         ("start = 2026-01-01", "", "start = DATE"),
         ('path = "chats"', 'path = "chat"', "path"),
         ("ledger = ", "ledger ", "line 2"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -112,7 +112,9 @@ def test_reading_and_delivering_have_precise_types(tmp_path: Path) -> None:
         assert_type(plan(channel, case_system, ledger=ledger, start="all"), tuple[Report, list[Planned]])
         assert_type(ledger.refused(), dict[str, Refusal])
         assert_type(ledger.cursor(channel.account), Cursor | None)
-    assert_type(report.delivered, list[Delivery])
+    assert_type(report.delivered[0:], list[Delivery])
+    delivered: Sequence[Delivery] = report.delivered
+    assert not delivered
     assert_type(report.refused, dict[str, str])
     assert_type(report.findable, int)
     assert_type(report.not_findable, Mapping[Findable, int])

@@ -67,7 +67,7 @@ def test_what_a_channel_has_is_delivered_once_and_the_report_says_who_finds_it(l
     assert (report.new, len(report.delivered), report.findable, report.refused, report.errors) == (3, 3, 3, {}, [])
     assert [delivery.conversation for delivery in report.delivered] == list(IDS.values())
     again = sync(channel, case_system, ledger=ledger, start="all")
-    assert (again.new, again.known, again.delivered) == (0, 0, [])
+    assert (again.new, again.known, len(again.delivered)) == (0, 0, 0)
     assert len(case_system.made) == 3
 
 
@@ -146,7 +146,7 @@ def test_a_case_system_that_is_down_three_times_in_a_row_ends_the_run_and_the_ne
     channel = FakeChannel([message(n, thread=f"t{n}") for n in range(1, 7)])
     case_system = FakeCaseSystem(down=3)
     report = sync(channel, case_system, ledger=ledger, start="all")
-    assert (len(report.deferred), report.delivered, report.refused) == (3, [], {})
+    assert (len(report.deferred), len(report.delivered), report.refused) == (3, 0, {})
     assert [type(error) for error in report.errors] == [TemporaryError]
     assert len(sync(channel, case_system, ledger=ledger, start="all").delivered) == 6
 
@@ -411,7 +411,7 @@ def test_a_plan_says_what_would_be_delivered_and_found_and_writes_nothing_anywhe
         requests, written = case_system.requests, kept()
         channel = FakeChannel([*THREE, message(9, thread="c1")], page_size=1)
         report, planned = plan(channel, case_system, ledger=ledger, start="all")
-        assert (report.new, report.delivered) == (3, [])
+        assert (report.new, len(report.delivered)) == (3, 0)
         assert [(p.conversation, p.update, p.plan and p.plan.action) for p in planned] == [
             (IDS["c1"], True, "update"),
             (IDS["c2"], False, "refuse"),
@@ -610,7 +610,7 @@ def test_a_chat_is_skipped_however_its_number_or_name_is_written(ledger: Ledger,
     assert collect(FakeChannel([named]), ledger, skip=[skip]).skipped == 1
     ledger.store(chat.account, "whatsapp", named)  # as if it was put on the list later
     report = deliver(FakeCaseSystem(), ledger, account=chat.account, start="all", skip=[skip])
-    assert (report.delivered, report.before_start) == ([], 0)
+    assert (len(report.delivered), report.before_start) == (0, 0)
 
 
 def test_a_chat_that_only_looks_like_a_skipped_one_is_delivered(ledger: Ledger) -> None:

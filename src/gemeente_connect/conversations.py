@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from gemeente_connect.models import Direction, Message, Turn, in_order
@@ -68,9 +69,9 @@ def turns(messages: Iterable[Message], fixed: Mapping[str, str] | None = None) -
     messages. A message that came late joins the turn next to it, or becomes a turn of its own; it never splits one.
     """
     fixed = fixed or {}
-    ordered = sorted(messages, key=lambda m: (*in_order(m), m.id))  # the order of arrival decides nothing
+    ordered = sorted(messages, key=_by_time_and_id)  # the order of arrival decides nothing
     found: dict[str, list[Message]] = {}
-    runs = [list(run) for _, run in groupby(ordered, key=lambda m: (_side(m), fixed.get(m.id)))]
+    runs = [list(run) for _, run in groupby(ordered, key=lambda m: (m.direction, m.internal, fixed.get(m.id)))]
     for before, run, after in zip([None, *runs], runs, [*runs[1:], None], strict=False):
         found.setdefault(_turn_of(before, run, after, fixed), []).extend(run)
     made = [
@@ -116,8 +117,8 @@ def _cut(text: str, at_most: int) -> str:
     return (head if space else line[: at_most - 1]).rstrip(" ,;:.-") + "…"
 
 
-def _side(message: Message) -> tuple[Direction | None, bool]:
-    return message.direction, message.internal
+_by_time_and_id = attrgetter("sent_at", "position", "id")
+_side = attrgetter("direction", "internal")
 
 
 def _direction(message: Message) -> Direction:

@@ -142,7 +142,7 @@ def test_whoever_delivers_tells_it_first(ledger: Ledger, zaken: Zaken) -> None:
     assert (new.detached, new.portal) == ({key: (BSN,)}, {"R1": Findable.NOT_VALID_THEN})
     assert report.findable == 0
     report = deliver(plain, ledger, account=ACCOUNT, start="all")
-    assert (list(report.refused), report.delivered, plain.inside.made) == ([key], [], [])
+    assert (list(report.refused), len(report.delivered), plain.inside.made) == ([key], 0, [])
 
 
 def test_a_case_system_that_cannot_be_told_now_gets_nothing_now(ledger: Ledger, zaken: Zaken) -> None:
@@ -155,4 +155,4 @@ def test_a_case_system_that_cannot_be_told_now_gets_nothing_now(ledger: Ledger, 
     detach(zaken, ledger, key)
     down = Down("new")
     report = deliver(down, ledger, account=ACCOUNT, start="all")
-    assert ([type(error) for error in report.errors], report.delivered, down.kept) == ([TemporaryError], [], [])
+    assert ([type(error) for error in report.errors], len(report.delivered), down.kept) == ([TemporaryError], 0, [])

@@ -22,16 +22,17 @@ class TestOpenKlant(CaseSystemContract):
 
     @pytest.fixture
     def case_system(self, server: OpenKlantServer, connect: Any) -> Iterator[CaseSystem]:
-        self.server, self.connect = server, connect
+        self.other_side, self.connect = server, connect
         case_system = connect(server)
         assert isinstance(case_system, OpenKlant)
         yield case_system
         case_system.close()
 
     def reopen(self, case_system: CaseSystem) -> CaseSystem:
-        opened: CaseSystem = self.connect(self.server)
+        opened: CaseSystem = self.connect(self.other_side)
         return opened
 
     def count_records(self, case_system: CaseSystem) -> int:
-        answers = {row["klantcontact"] for row in self.server.rows["onderwerpobjecten"] if row["wasKlantcontact"]}
-        return sum(1 for row in self.server.rows["klantcontacten"] if row["uuid"] not in answers)
+        rows = self.other_side.rows
+        answers = {row["klantcontact"] for row in rows["onderwerpobjecten"] if row["wasKlantcontact"]}
+        return len([row for row in rows["klantcontacten"] if row["uuid"] not in answers])

@@ -13,6 +13,7 @@ from gemeente_connect.contracts import Findable
 from gemeente_connect.models import Attachment, Deleted, Edited, Identity, Message
 from gemeente_connect.syncing import plan
 from gemeente_connect.testing.builders import START, message, participant
+from gemeente_connect.testing.faults import FaultyProxy, answers
 from gemeente_connect_open_klant.testing.server import VERSIONS, OpenKlantServer
 
 ANNA = "999990676"
@@ -281,6 +282,50 @@ def test_nothing_is_added_to_a_question_that_a_colleague_took_away_from_its_resi
     assert len(desk.rows("klantcontacten")) == 1
 
 
+def test_a_resident_whom_a_colleague_tied_by_hand_gets_every_answer_too(desk: Any) -> None:
+    desk.say(QUESTION, ANSWER)
+    assert desk.deliver(offer_again=timedelta(0)).findable is Findable.NO_RESIDENT_KNOWN
+    partij = desk.server.add_partij(bsn=ANNA, naam="Anna de Vries")
+    desk.rows("betrokkenen")[0]["wasPartij"] = partij
+    desk.say(THANKS)
+    assert desk.deliver().findable is Findable.YES
+    assert tied(desk) == [partij] * 3
+
+
+def test_a_colleagues_resident_is_kept_also_where_the_ledger_was_lost(desk: Any) -> None:
+    know_anna(desk.server)
+    desk.say(QUESTION)
+    desk.deliver()
+    other = desk.server.add_partij(bsn="999993653", naam="Bram de Vries")
+    desk.rows("betrokkenen")[0]["wasPartij"] = other
+    (desk.folder / "ledger.sqlite").unlink()
+    (reason,) = desk.sync().refused.values()
+    assert reason.startswith("changed-there")
+    assert tied(desk) == [other]
+
+
+def test_an_answer_that_a_colleague_linked_to_its_employee_is_no_reason_to_refuse(desk: Any) -> None:
+    desk.say(QUESTION, ANSWER)
+    with FaultyProxy(desk.server.url) as proxy:
+        desk.settings |= {"url": proxy.url, "account": "open-klant:test"}
+        proxy.fail(answers(429), "POST /klantinteracties/api/v1/actorklantcontacten")
+        assert desk.sync().deferred
+    (actor,) = desk.rows("actoren")
+    desk.server._add("actorklantcontacten", actor=actor["uuid"], klantcontact=desk.contacten()[1]["uuid"])
+    desk.settings["url"] = desk.server.url
+    desk.deliver()
+    assert len(desk.rows("actorklantcontacten")) == 1
+
+
+@pytest.mark.parametrize("adres", ["+31800123456", "jörg@example.nl", '"a b"@x.nl'])
+def test_an_address_that_open_klant_refuses_is_missing_and_the_conversation_is_delivered(desk: Any, adres: str) -> None:
+    kind: Any = "email" if "@" in adres else "phone"
+    desk.say(message(1, sender=participant(identities=(Identity(kind=kind, value=adres),))), ANSWER)
+    receipt = desk.deliver()
+    assert set(receipt.missing) <= {"address-not-kept"}
+    assert len(desk.rows("actorklantcontacten")) == 1
+
+
 # ---- the resident ----------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +382,47 @@ def test_a_question_is_not_made_nobodys_where_that_breaks_the_portal(desk_of: Ca
     (reason,) = desk.sync().refused.values()
     assert reason.startswith("its resident is no longer known")
     assert None not in tied(desk)
+
+
+def test_in_an_old_portal_a_question_in_doubt_is_not_made_nobodys(desk_of: Callable[[str], Any]) -> None:
+    desk = desk_of("0.9.0")
+    desk.settings |= {"portaal": "open-inwoner-1.24", "mijn_vragen_kanaal": "WhatsApp"}
+    partij = know_anna(desk.server)
+    desk.say(QUESTION)
+    with FaultyProxy(desk.server.url) as proxy:
+        desk.settings |= {"url": proxy.url, "account": "open-klant:test"}
+        proxy.fail(answers(503), "POST /klantinteracties/api/v1/maak-klantcontact")
+        assert desk.sync().deferred
+    desk.settings["url"] = desk.server.url
+    for row in desk.rows("digitaleadressen"):
+        desk.server.rows["digitaleadressen"][0]["verificatieDatum"] = row["verificatieDatum"] and None
+    (reason,) = desk.sync().refused.values()
+    assert reason.startswith("its resident is no longer known")
+    assert desk.rows("klantcontacten") == []
+    assert partij
+
+
+@pytest.mark.parametrize("soort", ["contactpersoon", "organisatie"])
+def test_a_bsn_of_what_is_no_person_is_found_by_no_portal(desk: Any, soort: str) -> None:
+    desk.server.add_partij(bsn=ANNA, naam="Anna de Vries", soort=soort)
+    bsn = Identity(kind="bsn", value=ANNA, verified_at=START)
+    desk.say(message(1, sender=participant(identities=(bsn,))))
+    assert desk.deliver().findable is Findable.NOT_SHOWN
+
+
+def test_a_question_that_was_made_under_another_kanaal_is_not_shown_by_an_old_portal(
+    desk_of: Callable[[str], Any],
+) -> None:
+    desk = desk_of("0.0.3")
+    desk.settings |= {"portaal": "open-inwoner-1.24", "mijn_vragen_kanaal": "WhatsApp"}
+    desk.settings["kanalen"] = {"whatsapp": "Chat"}
+    desk.server.add_partij(bsn=ANNA, naam="Anna de Vries")
+    bsn = Identity(kind="bsn", value=ANNA, verified_at=START)
+    desk.say(message(1, sender=participant(identities=(bsn,))))
+    assert desk.deliver().findable is Findable.NOT_SHOWN
+    desk.settings["kanalen"] = {"whatsapp": "WhatsApp"}
+    desk.say(ANSWER)
+    assert desk.deliver().findable is Findable.NOT_SHOWN
 
 
 # ---- planning --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from gemeente_connect import Ledger
 from gemeente_connect.contracts import Findable
-from gemeente_connect.models import Attachment, Identity, Message
+from gemeente_connect.models import Attachment, Direction, Identity, Message
 from gemeente_connect.syncing import deliver
 from gemeente_connect.testing.builders import ACCOUNT, START, message, page, participant
 from gemeente_connect_open_klant.testing.portal import OpenInwoner124, OpenInwoner2026, Question
@@ -68,7 +68,7 @@ def chats(draw: st.DrawFn, *, signed_in: bool = False) -> list[Message]:
             proven = Identity(kind="bsn", value=BSNS[which], verified_at=START)
             who = participant(which, identities=(*who.identities, proven))
         for number in range(draw(st.integers(1, 6))):
-            direction = draw(st.sampled_from(("in", "out")))
+            direction: Direction = draw(st.sampled_from(("in", "out")))
             long = draw(st.integers(0, 12)) == 0
             said.append(
                 message(

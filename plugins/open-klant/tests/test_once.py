@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -15,7 +15,7 @@ from gemeente_connect import FileStore, Ledger
 from gemeente_connect.contracts import Cursor, Page
 from gemeente_connect.models import Edited, Identity, Message
 from gemeente_connect.syncing import Report, sync
-from gemeente_connect.testing.builders import message, participant
+from gemeente_connect.testing.builders import START, conversation, message, participant
 from gemeente_connect.testing.deaths import settle
 from gemeente_connect.testing.fakes import FakeChannel
 from gemeente_connect.testing.faults import (
@@ -28,8 +28,10 @@ from gemeente_connect.testing.faults import (
     reset_in_body,
     truncated,
 )
+from gemeente_connect_open_klant.contacten import Contact, contacts
 from gemeente_connect_open_klant.testing.picture import picture
 from gemeente_connect_open_klant.testing.server import OpenKlantServer
+from gemeente_connect_open_klant.writing import Writing
 
 API = "/klantinteracties/api/v1"
 FATIMA = participant(employee=True, identities=(Identity(kind="email", value="fatima@example.nl"),))
@@ -63,7 +65,7 @@ class Runs:
 
     def run(self) -> Report:
         self.now += timedelta(minutes=10)
-        channel = FakeChannel(self.said)
+        channel = FakeChannel(self.said, page_size=1)
         if self.edited:
             channel.add(Page(changes=(EDITED,), cursor=Cursor("")))
         case_system = self._connect(self._server, url=self._url, taak_actor=self._actor)
@@ -148,6 +150,58 @@ def test_before_2_16_a_create_in_doubt_waits_until_it_can_no_longer_land(proxied
     assert len(settle(Runs.run, runs).delivered) == 1
 
 
+@pytest.mark.parametrize("version", ["0.3.0", "0.6.0", "0.9.0"])
+def test_a_create_whose_look_up_fails_as_well_stays_in_doubt(
+    version: str, proxied: Callable[..., Any], connect: Callable[..., Any], tmp_path_factory: Any
+) -> None:
+    calm = expected(connect, version, tmp_path_factory.mktemp("calm"))
+    for second in (answers(401), answers(404), answers(503), reset):
+        runs, proxy, server = proxied(version)
+        runs._folder = tmp_path_factory.mktemp("faulty")
+
+        def once_done(exchange: Any, second: Fault = second, proxy: Any = proxy) -> None:
+            proxy.fail(second, f"GET {API}/klantcontacten", times=9)
+            answers(502, done=True)(exchange)
+
+        proxy.fail(once_done, f"POST {API}/maak-klantcontact")
+        assert not runs.run().delivered
+        proxy.mend()
+        settle(Runs.run, runs)
+        assert picture(server) == calm
+
+
+@pytest.mark.parametrize("version", ["0.3.0", "0.6.0", "0.9.0"])
+def test_a_create_in_doubt_is_found_also_when_its_turn_has_grown_since(
+    version: str, proxied: Callable[..., Any]
+) -> None:
+    runs, proxy, server = proxied(version)
+    proxy.fail(answer_lost, f"POST {API}/maak-klantcontact")
+    with time_machine.travel(runs.now):
+        runs.said = [SAID[0]]
+        proxy.fail(lambda exchange: (exchange.forward(), proxy.close())[0], f"POST {API}/maak-klantcontact")
+        runs.run()
+    proxy.reopen()
+    runs.said = [SAID[0], message(2, text="En nog een.")]
+    settle(Runs.run, runs)
+    (row,) = server.rows["klantcontacten"]
+    assert row["inhoud"] == "Een vraag.\nEn nog een."
+
+
+def test_two_residents_who_say_the_same_at_the_same_moment_are_told_apart(desk_of: Callable[..., Any]) -> None:
+    desk = desk_of("0.6.0")
+    anna, bram = participant(1), participant(2)
+    desk.say(message(1, text="Hallo", sender=anna, thread="a"))
+    desk.deliver()
+    (row,) = desk.rows("klantcontacten")
+    case_system = desk.open()
+    other = contacts_of(message(1, id="b1", text="Hallo", sender=bram, thread="b", sent_at=START))
+    writing = Writing(case_system._api, cast("Any", FakeSteps()), "WhatsApp", None, "Inwoner 2")
+    row["plaatsgevondenOp"] = other.moment.isoformat().replace("+00:00", "Z")  # the same to the microsecond
+    assert writing._look_up(other, None, tuple) is None
+    writing.naam = "Inwoner 1"
+    assert writing._look_up(other, None, tuple) is not None
+
+
 def test_a_number_that_another_klantcontact_has_leads_to_the_next_one(desk: Any) -> None:
     desk.say(*SAID)
     desk.deliver()
@@ -202,6 +256,15 @@ def test_eight_workers_deliver_side_by_side_each_once(desk: Any) -> None:
     assert len(report.delivered) == 40
     assert len(desk.rows("klantcontacten")) == 80
     assert len(desk.rows("actoren")) == 1
+
+
+class FakeSteps:
+    def keep(self, name: str, value: str, put: Callable[[], None]) -> None: ...
+
+
+def contacts_of(said: Message) -> Contact:
+    talk = conversation(said)
+    return next(contacts(talk, talk.turns, said.id, "WhatsApp"))
 
 
 def _post(server: OpenKlantServer, **fields: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from gemeente_connect.errors import ConfigError
@@ -20,6 +21,7 @@ def parse_base(url: str) -> SplitResult:
     return parsed._replace(path=parsed.path.rstrip("/") + "/")
 
 
+@lru_cache(maxsize=100)  # most requests go to the same few paths
 def parse(link: str, base: SplitResult | None = None) -> SplitResult | None:
     """Take a URL apart, in one way of writing; None: it is no URL, or one that others could read in another way."""
     if re.search(r"[\x00-\x20\x7f\\]", link):
@@ -36,6 +38,7 @@ def parse(link: str, base: SplitResult | None = None) -> SplitResult | None:
     return SplitResult(url.scheme, host if usual else f"{host}:{port}", url.path, url.query, "")
 
 
+@lru_cache(maxsize=100)
 def stays_below(link: str) -> bool:
     """Tell whether no part of the path climbs, however often it is decoded."""
     path = urlsplit(link).path

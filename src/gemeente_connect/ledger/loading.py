@@ -14,8 +14,8 @@ from gemeente_connect.ledger.names import moment
 from gemeente_connect.models import Attachment, Conversation, Message, Participant, Turn
 
 _MESSAGES = """
-    SELECT m.conversation, m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to,
-        m.edited_at, m.deleted_at, m.status, m.internal
+    SELECT m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to,
+        m.edited_at, m.deleted_at, m.status, m.internal, m.conversation
     FROM messages m LEFT JOIN participants p ON p.seq = m.sender
     WHERE m.conversation IN ({})
 """
@@ -54,8 +54,8 @@ class Loading:
         marks = ", ".join("?" * len(numbers))
         attachments = self._attachments(self._db.read(_ATTACHMENTS.format(marks), numbers))
         rows: dict[int, list[Row]] = {number: [] for number in numbers}
-        for number, *row in self._db.read(_MESSAGES.format(marks), numbers):
-            rows[number].append(tuple(row))
+        for row in self._db.read(_MESSAGES.format(marks), numbers):
+            rows[row[-1]].append(row)
         found: list[Conversation] = []
         new_ids: list[tuple[str, int]] = []
         new_turns: list[tuple[str, int]] = []
@@ -78,7 +78,7 @@ class Loading:
         account, thread = claimed.account, claimed.thread
         fields: list[dict[str, Any]] = []
         for seq, key, _, sent_at, position, direction, sender, kind, text, reply_to, *marks in rows:
-            edited, deleted, status, internal = marks
+            edited, deleted, status, internal, _ = marks
             message = {
                 "account": account,
                 "id": key,

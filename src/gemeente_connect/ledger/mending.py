@@ -254,6 +254,9 @@ class Mending:
             "UPDATE deliveries SET findable = ?, next_offer = 0 WHERE conversation = ? AND case_system = ?",
             (Findable.NOT_VALID_THEN, number, here),
         )
+        self._db.write(  # also when a run is just delivering it, and keeps a receipt after this
+            "UPDATE conversations SET revision = revision + 1 WHERE seq = ?", (number,)
+        )
 
     def untold(self, case_system: str) -> list[tuple[str, Identity]]:
         """List the conversations that were taken away from residents, and of which this case system does not know."""

@@ -151,15 +151,11 @@ class Offering:
             with self._db.transaction():
                 for each in left:
                     self._db.write(each.statement, each.values)
-                for offer, receipt in done:
-                    at = micros(receipt.checked_at)
-                    again = micros(receipt.checked_at + offer_again) if receipt.findable in _MAY_CHANGE else None
-                    written = receipt.model_dump_json()
-                    self._db.write(
-                        _RECEIVE, (offer.number, number, offer.revision, written, receipt.findable, again, at)
-                    )
-                    self._refusals.settle("conversation", case_system, offer.conversation.id)
-                    self._let_go(offer, number)
+                self._db.write_all(
+                    _RECEIVE, [_received(offer, number, receipt, offer_again) for offer, receipt in done]
+                )
+                self._refusals.settle("conversation", case_system, *(offer.conversation.id for offer, _ in done))
+                self._let_go(number, *(offer.number for offer, _ in done))
         except BaseException:
             self._intents.put_back(left)
             raise
@@ -167,7 +163,7 @@ class Offering:
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""
         with self._db.transaction():
-            self._let_go(offer, self._names.account(case_system))
+            self._let_go(self._names.account(case_system), offer.number)
             return self._refusals.add(
                 "conversation", case_system, offer.conversation.id, reason, revision=offer.revision
             )
@@ -177,10 +173,10 @@ class Offering:
         with self._db.transaction():
             self._db.write(_DEFER, (offer.number, self._names.account(case_system), self._leases.number))
 
-    def _let_go(self, offer: Offer, case_system: int) -> None:
+    def _let_go(self, case_system: int, *conversations: int) -> None:
         for table in ("claims", "deferrals"):
             statement = f"DELETE FROM {table} WHERE conversation = ? AND case_system = ?"  # noqa: S608 - our own tables
-            self._db.write(statement, (offer.number, case_system))
+            self._db.write_all(statement, [(number, case_system) for number in conversations])
 
     def _due(self, selection: Selection) -> tuple[str, dict[str, Any]]:
         """Give the end of a query for what is due, and its values."""
@@ -219,3 +215,9 @@ class Offering:
             Offer(each.number, each.revision, conversation, Receipt.model_validate_json(receipt) if receipt else None)
             for (each, receipt), conversation in zip(claimed, conversations, strict=True)
         ]
+
+
+def _received(offer: Offer, case_system: int, receipt: Receipt, offer_again: timedelta) -> Row:
+    at = micros(receipt.checked_at)
+    again = micros(receipt.checked_at + offer_again) if receipt.findable in _MAY_CHANGE else None
+    return offer.number, case_system, offer.revision, receipt.model_dump_json(), receipt.findable, again, at

@@ -86,10 +86,11 @@ class Refusals:
         )
         return not again
 
-    def settle(self, kind: RefusalKind, account: str, key: str) -> None:
-        """Take a refusal away: the thing went well."""
-        self._db.write(
-            "DELETE FROM refusals WHERE kind = ? AND account = ? AND key = ?", (kind, self._names.account(account), key)
+    def settle(self, kind: RefusalKind, account: str, *keys: str) -> None:
+        """Take refusals away: these things went well."""
+        number = self._names.account(account)
+        self._db.write_all(
+            "DELETE FROM refusals WHERE kind = ? AND account = ? AND key = ?", [(kind, number, key) for key in keys]
         )
 
     def all(self, *, dropped: bool = False) -> list[Refusal]:

@@ -60,24 +60,18 @@ class SQLite:
 
     def begin(self, *, durable: bool) -> None:
         """Begin a transaction that may write at once: no other does."""
-        self._durable = durable
-        if durable:
-            self.connection.execute("PRAGMA synchronous = FULL")
+        if durable is not self._durable:
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
         self.connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
         """Keep what was written."""
         self.connection.execute("COMMIT")
-        self._ended()
 
     def rollback(self) -> None:
         """Take back what was written; does nothing where SQLite did it itself."""
         self.connection.rollback()
-        self._ended()
-
-    def _ended(self) -> None:
-        if self._durable:
-            self.connection.execute("PRAGMA synchronous = NORMAL")
 
     def now(self) -> int:
         """Tell the time of this machine: all runs on a file are on it."""

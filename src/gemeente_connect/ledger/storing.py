@@ -116,10 +116,11 @@ class Storing:
         again: list[tuple[int, Message]] = []
         later: list[Message] = []  # a second sight of a message that is fresh in this very page
         for message in messages:
-            row = known.get(message.id) or next((known[key] for key in message.aliases if key in known), None)
-            if row is None and keys_of_fresh.isdisjoint(_keys(message)):
+            keys = _keys(message)
+            row = next((known[key] for key in keys if key in known), None) if known else None
+            if row is None and keys_of_fresh.isdisjoint(keys):
                 fresh.append(message)
-                keys_of_fresh.update(_keys(message))
+                keys_of_fresh.update(keys)
             elif row is None:
                 later.append(message)
             elif row[2] == message.text and _brings_nothing(message, known):

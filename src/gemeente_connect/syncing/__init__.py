@@ -15,11 +15,12 @@ from gemeente_connect.conversations import QUIET_GAP
 from gemeente_connect.errors import GemeenteConnectError, StorageError
 from gemeente_connect.ledger import OFFER_AGAIN, Ledger, Offer
 from gemeente_connect.syncing.collecting import ATTACHMENT_LIMIT, Keeps, collect
+from gemeente_connect.syncing.deliveries import Deliveries, Delivery
 from gemeente_connect.syncing.delivering import Start, deliver, moment_of
-from gemeente_connect.syncing.report import Delivery, Report, Watch, guarded, unwatched
+from gemeente_connect.syncing.report import Report, Watch, guarded, unwatched
 
 __all__ = [
-    "ATTACHMENT_LIMIT", "Delivery", "Keeps", "Planned", "Report", "Start", "Watch",
+    "ATTACHMENT_LIMIT", "Deliveries", "Delivery", "Keeps", "Planned", "Report", "Start", "Watch",
     "collect", "deliver", "plan", "sync",
 ]  # fmt: skip
 

@@ -20,8 +20,9 @@ from gemeente_connect.errors import (
     TemporaryError,
 )
 from gemeente_connect.ledger import LANDS_WITHIN, OFFER_AGAIN, InDoubtError, LeaseLostError, Ledger, Offer
+from gemeente_connect.syncing.deliveries import Delivery
 from gemeente_connect.syncing.detaching import remind
-from gemeente_connect.syncing.report import Delivery, Report, Watch, bug, guarded, unwatched
+from gemeente_connect.syncing.report import Report, Watch, bug, guarded, unwatched
 
 Start = date | Literal["all"]
 """The day from which conversations are delivered, judged by their first message, in Dutch time; or `"all"`, said aloud,
@@ -198,7 +199,7 @@ class _Delivering:
         unkept, self._unkept = self._unkept, []
         with guarded(self.case_system.account):
             self.ledger.settle_all(unkept, self.case_system.account, self.offer_again, flush=self._flush)
-        self.report.delivered += [Delivery(o.conversation.id, o.before is not None, r) for o, r in unkept]
+        self.report.delivered.add(Delivery(o.conversation.id, o.before is not None, r) for o, r in unkept)
 
 
 def moment_of(start: Start) -> datetime | None:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gemeente_connect.contracts import Findable, Receipt
+from gemeente_connect.contracts import Findable
 from gemeente_connect.errors import GemeenteConnectError, PluginError
 from gemeente_connect.privacy import blame
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A conversation that was delivered in this run."""
-
-    conversation: str
-    update: bool
-    """True: it had been delivered before, and has changed or was offered again."""
-    receipt: Receipt
+from gemeente_connect.syncing.deliveries import Deliveries
 
 
 @dataclass(slots=True)
@@ -34,7 +26,7 @@ class Report:
     """Messages that were edited, deleted or completed."""
     skipped: int = 0
     """Messages of threads on the skip list. They are not kept."""
-    delivered: list[Delivery] = field(default_factory=list)
+    delivered: Deliveries = field(default_factory=Deliveries)
     refused: dict[str, str] = field(default_factory=dict)
     """Reasons, by what was refused for the first time in this run: conversations, unreadable things, attachments."""
     deferred: dict[str, str] = field(default_factory=dict)
@@ -52,8 +44,9 @@ class Report:
     @property
     def not_findable(self) -> Mapping[Findable, int]:
         """Number of delivered conversations that nobody finds, by reason."""
-        reasons = [d.receipt.findable for d in self.delivered if d.receipt.findable is not Findable.YES]
-        return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
+        reasons = Counter(delivery.receipt.findable for delivery in self.delivered)
+        del reasons[Findable.YES]
+        return dict(sorted(reasons.items()))
 
 
 Watch = Callable[[Literal["collect", "deliver"], int, int | None], None]

@@ -47,10 +47,18 @@ class Klantinteracties:
     @property
     def dialect(self) -> Dialect:
         """How to speak to it. The first answer tells; where there was none yet, it is asked for one."""
-        return self._dialect or self._told(self._session.get("klantcontacten", params={"pageSize": 1}))
+        return self._dialect or self._told(self._ask())
 
-    def _told(self, response: Response) -> Dialect:
-        self._dialect = self._dialect or dialect(response.headers.get("API-version"))
+    def _ask(self) -> Response | None:
+        try:
+            return self._session.get("klantcontacten", params={"pageSize": 1})
+        except StatusError as error:
+            if error.status == _NOT_FOUND:
+                return None  # the page of something else
+            raise
+
+    def _told(self, response: Response | None) -> Dialect:
+        self._dialect = self._dialect or dialect(response.headers.get("API-version") if response else None)
         return self._dialect
 
     def find(self, collection: Collection, shape: type[T], **filters: str | int) -> Iterator[T]:
@@ -59,7 +67,12 @@ class Klantinteracties:
         number, more = 1, True
         while more:
             # by number: behind a proxy, the link to the next page may name a host that only the server knows
-            response = self._session.get(collection, params={**filters, "page": number})
+            try:
+                response = self._session.get(collection, params={**filters, "page": number})
+            except StatusError as error:
+                if error.status == _NOT_FOUND and number > 1:
+                    return  # rows were removed since the page before, which was the last one
+                raise
             self._told(response)
             answer = read(response, page)
             yield from answer.results

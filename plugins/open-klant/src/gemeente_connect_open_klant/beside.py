@@ -18,7 +18,7 @@ from gemeente_connect.http import StatusError
 from gemeente_connect.models import Attachment, Conversation, Identity, Message, Participant, Turn
 from gemeente_connect_open_klant.api import Body, Klantinteracties
 from gemeente_connect_open_klant.documents import Documents
-from gemeente_connect_open_klant.partijen import comparable
+from gemeente_connect_open_klant.partijen import SOORTEN, comparable
 from gemeente_connect_open_klant.wire import (
     Actor,
     ActorKlantcontact,
@@ -30,7 +30,6 @@ from gemeente_connect_open_klant.wire import (
 
 LONGEST_ADRES: Final = 80
 _LONGEST_OMSCHRIJVING: Final = 40
-_SOORTEN: Final = {"phone": "telefoonnummer", "email": "email"}
 _OTHERS: Final = ("whatsapp", "messenger", "instagram", "x")  # ids at a channel; a bsn or kvk is no address
 HANDELING: Final = "Vraag beantwoorden"
 """What a taak of ours asks for: we know it by this."""
@@ -66,7 +65,12 @@ class Beside:
                     "omschrijving": kanaal[:_LONGEST_OMSCHRIJVING].rstrip(),
                 }
                 make = partial(self._make, "digitaleadressen", body)
-                self._once(adres_step(soort, adres), make, partial(self._find_adres, betrokkene, adres))
+                try:
+                    self._once(adres_step(soort, adres), make, partial(self._find_adres, betrokkene, adres))
+                except StatusError as error:  # its rules for addresses are its own, and differ by version
+                    if all(name != "adres" for name, _ in error.problems):
+                        raise
+                    yield "address-not-kept"
             elif adres:
                 yield "address-not-kept"
 
@@ -82,8 +86,17 @@ class Beside:
         for email, who in _employees(turn):
             actor = self._actor(email, who)
             body = {"actor": {"uuid": actor}, "klantcontact": {"uuid": klantcontact}}
-            make = partial(self._make, "actorklantcontacten", body)
-            self._once(actor_step(turn.id, email), make, partial(self._find_link, actor, klantcontact))
+            find = partial(self._find_link, actor, klantcontact)
+            self._once(actor_step(turn.id, email), partial(self._make_link, body, find), find)
+
+    def _make_link(self, body: Body, find: Callable[[], Refs | None]) -> Refs:
+        try:
+            return self._make("actorklantcontacten", body)
+        except StatusError as error:
+            found = find() if any(code == "unique" for _, code in error.problems) else None  # a colleague made it
+            if found is None:
+                raise
+            return found
 
     def _actor(self, email: str, who: Participant) -> str:
         def make() -> Refs:  # KISS may have made it
@@ -147,8 +160,8 @@ class Beside:
                 made = self._once(
                     name, partial(self._new_taak, klantcontact, actor), partial(self._find_taak, klantcontact)
                 )
-                status = "te_verwerken" if waits else "verwerkt"
-                self.steps.keep(f"{name}/status", status, partial(self._put_status, made["uuid"], status))
+                if not waits:
+                    self.steps.keep(f"{name}/status", "verwerkt", partial(self._close, made["uuid"]))
 
     def _new_taak(self, klantcontact: str, actor: str) -> Refs:
         body = {
@@ -173,11 +186,11 @@ class Beside:
                 return {"uuid": row.uuid}
         return None
 
-    def _put_status(self, taak: str, status: str) -> None:
-        """Change the status of a taak. One that was removed, or has it already, stays as it is."""
+    def _close(self, taak: str) -> None:
+        """Say that a taak was done. One that was removed, or is closed already, stays as it is."""
         stands = self.api.one("internetaken", taak, InterneTaak)
-        if stands and stands.status != status and status == "verwerkt":
-            self.api.change("internetaken", taak, {"status": status})
+        if stands and stands.status != "verwerkt":
+            self.api.change("internetaken", taak, {"status": "verwerkt"})
 
     def bijlagen(self, turn: Turn, klantcontact: str, files: Files, documents: Documents) -> None:
         """Keep the files of a turn in a register of documents, and name them beside the klantcontact."""
@@ -237,8 +250,8 @@ def attachments(turn: Turn) -> Iterator[tuple[str, Attachment]]:
 
 def _adres(identity: Identity) -> tuple[str, str]:
     """Write an address the way Open Klant takes it; empty: it is none."""
-    if identity.kind in _SOORTEN:
-        return _SOORTEN[identity.kind], comparable(identity.value)
+    if identity.kind in SOORTEN:
+        return SOORTEN[identity.kind], comparable(identity.value)
     return "overig", f"{identity.kind}:{identity.value}" if identity.kind in _OTHERS else ""
 
 

@@ -35,7 +35,7 @@ def check(api: Klantinteracties, settings: OpenKlantSettings) -> Iterator[Findin
             ok=True, text="`referentielijsten` is not set: whether Open Klant takes these kanalen is not known"
         )
     if settings.taak_actor:
-        found = api.one("actoren", settings.taak_actor, Actor) is not None
+        found = api.one("actoren", str(settings.taak_actor), Actor) is not None
         yield Finding(ok=found, text=f"the actor of `taak_actor` is {'there' if found else 'not there: correct it'}")
     if settings.internal_notes:
         yield Finding(ok=True, text="internal notes are delivered, and the portal SHOWS THEM TO THE RESIDENT")

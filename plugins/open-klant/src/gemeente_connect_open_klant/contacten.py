@@ -26,7 +26,7 @@ _PARTS_OF: Final[dict[Role, str]] = {"vraag": "de vraag", "antwoord": "het antwo
 _BEFORE: Final[dict[Role, str]] = {"vraag": "", "antwoord": "", "reactie": "Reactie van de inwoner: "}
 _VALUE: Final = 100  # characters of a value in `metadata`; from 2.18 on more may stand there
 _PLAIN: Final = string.punctuation.replace("%", "")
-_IDS: Final = 500  # ids of messages in `metadata`; of more, only the one that the turn is named after
+_IDS: Final = 25_000  # characters of ids in `metadata`; of more, only the one that the turn is named after
 _NOTE: Final = "interne notitie"
 _SLOT: Final = 10_000  # microseconds: as many places in a second as there are orders of messages, a hundred
 _PART: Final = 1_000
@@ -90,8 +90,8 @@ class Contact:
         told = {"externalId": self.external_id, "gesprek": self.conversation, "som": self.checksum}
         told |= spread("account", self.account) | spread("beurt", self.turn.id)
         if self.part == 0:
-            ids = [message.id for message in self.turn.messages]
-            told |= spread("berichten", json.dumps(ids) if len(ids) <= _IDS else json.dumps([self.turn.id]))
+            ids = json.dumps([message.id for message in self.turn.messages])
+            told |= spread("berichten", ids if len(ids) <= _IDS else json.dumps([self.turn.id]))
         return told
 
 

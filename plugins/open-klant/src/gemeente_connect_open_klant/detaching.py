@@ -8,7 +8,7 @@ from typing import Final
 
 from gemeente_connect.contracts import Refs
 from gemeente_connect.errors import RejectedError
-from gemeente_connect.models import Identity
+from gemeente_connect.models import Identity, IdentityKind
 from gemeente_connect_open_klant.api import Klantinteracties
 from gemeente_connect_open_klant.contacten import gathered, spread
 from gemeente_connect_open_klant.partijen import Partijen
@@ -16,6 +16,7 @@ from gemeente_connect_open_klant.portals import View
 from gemeente_connect_open_klant.wire import Betrokkene, Klantcontact
 
 _KEY: Final = "losgemaaktVan"
+_KINDS: Final[Mapping[str, IdentityKind]] = {"bsn": "bsn", "kvk": "kvk"}
 _CANNOT: Final = (
     "an Open Klant before 2.16 keeps no metadata, so it cannot remember whom a conversation was taken away from: take "
     "it away there by hand, from the question and every answer, and drop this conversation here"
@@ -31,14 +32,15 @@ _NOT_YET: Final = (
 
 
 def taken_from(question: Klantcontact) -> list[str]:
-    """Read which partijen a question was taken away from."""
+    """Read whom a question was taken away from, as `Partijen.known_as` names them."""
     told = gathered(_KEY, question.metadata)
     return [str(each) for each in json.loads(told)] if told else []
 
 
-def identities(partijen: Partijen, uuids: Iterable[str]) -> tuple[Identity, ...]:
-    """Say who partijen are."""
-    return tuple(known for uuid in uuids if (known := partijen.identity(uuid)))
+def identities(known_as: Iterable[str]) -> tuple[Identity, ...]:
+    """Give the BSNs and KVK numbers of those who are named so."""
+    parts = (each.partition(":") for each in known_as)
+    return tuple(Identity(kind=_KINDS[kind], value=value) for kind, _, value in parts if kind in _KINDS)
 
 
 def detach(
@@ -46,8 +48,9 @@ def detach(
 ) -> tuple[Identity, ...]:
     """Take the klantcontacten of a conversation away from a partij, and write that down with the question.
 
-    `done`: the steps that were done for the conversation. `who`: the resident; None: whoever has it now. Gives all
-    residents it was ever taken away from. Raises RejectedError where it cannot be done, or not be remembered.
+    `done`: the steps that were done for the conversation. `who`: the resident, who may have no partij yet; None:
+    whoever has it now. Gives all residents it was ever taken away from. Raises RejectedError where it cannot be done,
+    or not be remembered.
     """
     if not api.dialect.numbered:
         raise RejectedError(_CANNOT)
@@ -63,11 +66,13 @@ def detach(
     if leaving & tied and view.breaks_on_nobody(question.kanaal):
         raise RejectedError(_BREAKS)
     before = taken_from(question)
-    ever = [*before, *sorted(leaving.difference(before))]
+    named = [f"{who.kind}:{who.value}"] if who else []
+    gone = [each for uuid in sorted(leaving) for each in partijen.known_as(uuid)]
+    ever = list(dict.fromkeys([*before, *named, *gone]))
     if ever != before:  # remembered first: what breaks off after it is done by the next try
         metadata = question.metadata | spread(_KEY, json.dumps(ever))
         api.change("klantcontacten", question.uuid, {"metadata": metadata})
     for each in betrokkenen:
         if each.was_partij and each.was_partij.uuid in leaving:
             api.change("betrokkenen", each.uuid, {"wasPartij": None})
-    return identities(partijen, ever)
+    return identities(ever)

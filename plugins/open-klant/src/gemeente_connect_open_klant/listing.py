@@ -7,6 +7,7 @@ newest first, and a conversation is whole only when all was seen: some hundred b
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from gemeente_connect_open_klant.wire import Klantcontact
 _EXPAND: Final = (
     "hadBetrokkenen,hadBetrokkenen.digitaleAdressen,gingOverOnderwerpobjecten,omvatteBijlagen,leiddeTotInterneTaken"
 )
+_PART: Final = re.compile(r":(vraag|[0-9]{1,6})$")
 _CANNOT: Final = (
     "an Open Klant before 2.16 keeps no metadata, so its klantcontacten do not say which conversation they belong to: "
     "they can be listed after it was upgraded, as far as they were made since"
@@ -58,10 +60,10 @@ def records(api: Klantinteracties, partijen: Partijen, view: View) -> Iterator[R
     conversations: dict[str, _Seen] = defaultdict(_Seen)
     seen: set[str] = set()
     for row in api.find("klantcontacten", Klantcontact, pageSize=LARGEST_PAGE, expand=_EXPAND):
-        conversation, external_id = row.metadata.get("gesprek"), row.metadata.get("externalId")
-        if conversation and external_id and row.uuid not in seen:  # a row may move to the next page meanwhile
+        conversation, part = row.metadata.get("gesprek"), _PART.search(row.metadata.get("externalId", ""))
+        if conversation and part and row.uuid not in seen:  # a row may move to the next page meanwhile
             seen.add(row.uuid)
-            _add(conversations[conversation], row, external_id, partijen, view)
+            _add(conversations[conversation], row, part[1], partijen, view)
     for conversation, its in conversations.items():
         yield _record(conversation, its)
         for url in its.doubles:
@@ -83,8 +85,8 @@ def _record(conversation: str, its: _Seen) -> Record:
     )
 
 
-def _add(its: _Seen, row: Klantcontact, external_id: str, partijen: Partijen, view: View) -> None:
-    turn, part = gathered("beurt", row.metadata), external_id.rpartition(":")[2]
+def _add(its: _Seen, row: Klantcontact, part: str, partijen: Partijen, view: View) -> None:
+    turn = gathered("beurt", row.metadata)
     name = "vraag" if part == "vraag" else step(turn, int(part))
     if name in its.done:
         its.doubles.append(row.url)
@@ -98,13 +100,20 @@ def _add(its: _Seen, row: Klantcontact, external_id: str, partijen: Partijen, vi
     its.changed |= now != row.metadata.get("som")
     its.account = gathered("account", row.metadata) or its.account
     if part in {"vraag", "0"}:
-        its.turns[turn] = row.plaatsgevonden_op, tuple(json.loads(gathered("berichten", row.metadata)))
+        its.turns[turn] = row.plaatsgevonden_op, _messages(row) or (turn,)
     if part == "vraag":
         who = partijen.resident_of(partij) if partij else Resident(Findable.NO_RESIDENT_KNOWN)
         shown = row.nummer is not None
         its.question, its.findable = row.url, view.findable(who, row.kanaal) if shown else Findable.NOT_SHOWN
-        its.detached = identities(partijen, taken_from(row))
+        its.detached = identities(taken_from(row))
     its.done.update(_beside(row, turn))
+
+
+def _messages(row: Klantcontact) -> tuple[str, ...]:
+    try:
+        return tuple(map(str, json.loads(gathered("berichten", row.metadata))))
+    except (ValueError, TypeError):
+        return ()  # somebody else wrote there
 
 
 def _beside(row: Klantcontact, turn: str) -> Iterator[tuple[str, Refs]]:

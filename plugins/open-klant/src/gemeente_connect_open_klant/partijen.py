@@ -22,9 +22,10 @@ from gemeente_connect_open_klant.wire import DigitaalAdres, Identificator, Parti
 
 _AMSTERDAM: Final = ZoneInfo("Europe/Amsterdam")
 _REMEMBERED: Final = 10_000  # residents; memory stays flat
-_KINDS: Final = {"phone": "telefoonnummer", "email": "email"}
-_SIGNIFICANT: Final = "+31"
-_IDENTIFICATOREN: Final = "partij-identificatoren"
+SOORTEN: Final = {"phone": "telefoonnummer", "email": "email"}
+"""The kinds of identity that are a digitaal adres of a kind of its own."""
+_DUTCH: Final = "+31"
+_OF: Final[dict[Literal["bsn", "kvk"], str]] = {"bsn": "persoon", "kvk": "organisatie"}  # whom a portal looks for
 _CODES: Final[dict[Literal["bsn", "kvk"], str]] = {"bsn": "bsn", "kvk": "kvk_nummer"}
 
 
@@ -51,13 +52,17 @@ class Partijen:
         self._partij = lru_cache(_REMEMBERED)(self._ask_for_partij)
 
     def resident(self, messages: Sequence[Message], *, never: frozenset[str] = NOBODY) -> Resident:
-        """Say who these messages belong to. `never`: whom they were taken away from, by BSN or KVK number."""
+        """Say who these messages belong to. `never`: whom they were taken away from, as `known_as` names them."""
+        who = self._judged(messages, frozenset(each.removeprefix("bsn:") for each in never))
+        return (
+            Resident(Findable.NOT_VALID_THEN) if who.partij and never.intersection(self.known_as(who.partij)) else who
+        )
+
+    def _judged(self, messages: Sequence[Message], never: frozenset[str]) -> Resident:
         claimed = claim(messages)
         companies = _verified(messages, "kvk")
         if companies and claimed.residents == 1 and not any(kind == "bsn" for kind, _ in claimed.addresses):
-            if len(companies) > 1:
-                return Resident(Findable.MORE_THAN_ONE_RESIDENT)
-            return Resident(Findable.NOT_VALID_THEN) if companies & never else self._of("kvk", *companies)
+            return self._of("kvk", *companies) if len(companies) == 1 else Resident(Findable.MORE_THAN_ONE_RESIDENT)
         held = [each for address in claimed.addresses for each in self._holders(address)]
         verdict = judge(claimed, [holder for holder, _ in held], self._before, never)
         if verdict.bsn is None:
@@ -72,14 +77,15 @@ class Partijen:
     def resident_of(self, partij: str) -> Resident:
         """Say who has the klantcontacten of a partij, by its uuid."""
         known = self._partij(partij)
-        number = next(iter(_numbers(known)), None) if known else None
-        return Resident(Findable.YES, partij, number[1].code_objecttype if number else "")
+        numbers = _numbers(known) if known else ()
+        fits = (each for kind, each in numbers if known and known.soort_partij == _OF[kind])
+        return Resident(Findable.YES, partij, next((each.code_objecttype for each in fits), ""))
 
-    def identity(self, partij: str) -> Identity | None:
-        """Give the BSN or KVK number of a partij, by its uuid; None: it has none, or is gone."""
+    def known_as(self, partij: str) -> list[str]:
+        """Name a partij in all ways by which it must be known again: `partij:<uuid>`, `bsn:…`, `kvk:…`."""
         known = self._partij(partij)
-        numbers = _numbers(known) if known else iter(())
-        return next((Identity(kind=kind, value=each.object_id) for kind, each in numbers), None)
+        numbers = _numbers(known) if known else ()
+        return [f"partij:{partij}", *(f"{kind}:{each.object_id}" for kind, each in numbers)]
 
     def partij(self, who: Identity) -> str | None:
         """Give the uuid of the partij with a BSN or KVK number; None: there is none."""
@@ -114,19 +120,23 @@ class Partijen:
     def _ask_for_holders(self, address: Address) -> tuple[tuple[Holder, str], ...]:
         """Give who holds an address, each with the uuid of their partij."""
         kind, value = address
-        if kind not in _KINDS or not self._api.dialect.verifies:
+        if kind not in SOORTEN or not self._api.dialect.verifies:
             return ()  # such an address says nothing of who somebody is
         return tuple(
             (self._holder(address, row, row.verstrekt_door_partij.uuid), row.verstrekt_door_partij.uuid)
             for row in {row.uuid: row for row in self._rows(kind, value)}.values()
-            if row.verstrekt_door_partij and row.soort_digitaal_adres == _KINDS[kind] and comparable(row.adres) == value
+            if row.verstrekt_door_partij
+            and row.soort_digitaal_adres == SOORTEN[kind]
+            and comparable(row.adres) == value
         )
 
     def _rows(self, kind: str, value: str) -> Iterator[DigitaalAdres]:
         if self._api.dialect.strict:
-            core = value.removeprefix(_SIGNIFICANT) if kind == "phone" else value
-            filters = {"adres__icontains": core, "verstrektDoorPartij__soortPartij": "persoon"}
-            yield from self._api.find("digitaleadressen", DigitaalAdres, **filters)
+            core = value.removeprefix(_DUTCH).removeprefix("+") if kind == "phone" else value
+            # without it, whoever wrote from the address is listed too; others matter where a verification reaches back
+            for soort in ("persoon", "organisatie", "contactpersoon") if self._before else ("persoon",):
+                filters = {"adres__icontains": core, "verstrektDoorPartij__soortPartij": soort}
+                yield from self._api.find("digitaleadressen", DigitaalAdres, **filters)
         else:  # the filter on a part of an address breaks before 2.14
             for spelling in _spellings(value):
                 yield from self._api.find("digitaleadressen", DigitaalAdres, adres=spelling)
@@ -148,15 +158,15 @@ def comparable(adres: str) -> str:
         return adres
     if adres.startswith("00"):
         return f"+{adres[2:]}"
-    return f"{_SIGNIFICANT}{adres[1:]}" if adres.startswith("0") else adres
+    return f"{_DUTCH}{adres[1:]}" if adres.startswith("0") else adres
 
 
 def _spellings(value: str) -> Iterable[str]:
     yield value
     if value.startswith("+"):
         yield f"00{value[1:]}"
-    if value.startswith(_SIGNIFICANT):
-        yield f"0{value.removeprefix(_SIGNIFICANT)}"
+    if value.startswith(_DUTCH):
+        yield f"0{value.removeprefix(_DUTCH)}"
 
 
 def _identificatoren(partij: Partij, code: str) -> list[Identificator]:

@@ -48,4 +48,5 @@ def _change(api: Klantinteracties, contact: Contact, refs: Refs, partij: str | N
     now = checksum(stands.onderwerp, stands.inhoud)
     if now != contact.checksum:
         return "refuse" if now != stands.metadata.get("som", now) else "update"
-    return "nothing" if tied_to(stands) == partij else "update"
+    tied = tied_to(stands)
+    return "nothing" if tied == partij else "refuse" if tied and partij else "update"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gemeente_connect.contracts import Findable
-from gemeente_connect_open_klant.contacten import Contact
+from gemeente_connect_open_klant.contacten import Role
 from gemeente_connect_open_klant.partijen import Resident
 from gemeente_connect_open_klant.settings import Portaal
 
@@ -74,9 +74,9 @@ class View:
         """Say whether nothing may be written as long as no resident is known."""
         return who.partij is None and self.breaks_on_nobody(kanaal)
 
-    def shows_all(self, contacts: Sequence[Contact]) -> bool:
+    def shows_all(self, roles: Sequence[Role]) -> bool:
         """Say whether the page of a question shows all of its klantcontacten, and each for what it is."""
-        return self.portal.every_answer or [each.role for each in contacts] in (["vraag"], ["vraag", "antwoord"])
+        return self.portal.every_answer or list(roles) in ([], ["vraag"], ["vraag", "antwoord"])
 
     def _lists(self, kanaal: str) -> bool:
         return not self.portal.one_kanaal or kanaal == self.mijn_vragen_kanaal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Self
+from uuid import UUID
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
@@ -50,7 +51,7 @@ class OpenKlantSettings(Settings):
     changes, and nothing is delivered anew."""
     internal_notes: bool = False
     """True: also what employees wrote to each other is delivered, AND SHOWN TO THE RESIDENT: nothing hides it."""
-    taak_actor: str | None = None
+    taak_actor: UUID | None = None
     """The uuid of the actor (an afdeling, a groep, an employee) who gets an interne taak when a resident waits for an
     answer. None: no taken are made."""
     referentielijsten: Referentielijst | None = None

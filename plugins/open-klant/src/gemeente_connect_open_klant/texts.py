@@ -18,6 +18,7 @@ _DELETED: Final = "(Dit bericht is verwijderd.)"
 _EMPTY: Final = "(Dit bericht heeft geen tekst.)"
 _LABEL: Final = 70  # characters that are left for saying which part it is
 _SENTENCE_END: Final = (".", "!", "?", ":", ";", ",", "…", ")", "/")
+_BLANK: Final = re.compile(r"\s")
 _SENTENCES: Final = re.compile(r"[.!?…/](?=\s)|\n")
 _KINDS: Final[dict[MessageKind, str]] = {
     "image": "Foto",
@@ -82,4 +83,4 @@ def _pieces(text: str, size: int) -> Iterator[str]:
 def _cut(window: str) -> int:
     """Choose where to cut: after a sentence in the second half, else between words; 0: nowhere."""
     ends = [found.end() for found in _SENTENCES.finditer(window, len(window) // 2)]
-    return ends[-1] if ends else max(window.rfind(" "), window.rfind("\n"), 0)
+    return ends[-1] if ends else max((found.start() for found in _BLANK.finditer(window)), default=0)

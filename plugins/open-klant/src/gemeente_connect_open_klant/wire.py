@@ -127,11 +127,18 @@ class BetrokkeneExpand(Wire):
     digitale_adressen: list[DigitaalAdres] = []
 
 
+class Contactnaam(Wire):
+    """How somebody is called."""
+
+    achternaam: str = ""
+
+
 class Betrokkene(Wire):
     """Somebody who took part in a klantcontact."""
 
     uuid: str
     was_partij: Ref | None = None
+    contactnaam: Contactnaam = Contactnaam()
     expand: BetrokkeneExpand = Field(BetrokkeneExpand(), alias="_expand")
 
 
@@ -156,6 +163,7 @@ class Klantcontact(Wire):
     plaatsgevonden_op: AwareDatetime
     metadata: dict[str, str] = {}
     had_betrokkenen: list[Ref] = []
+    ging_over_onderwerpobjecten: list[Ref] = []
     had_betrokken_actoren: list[Actor] = []
     expand: KlantcontactExpand = Field(KlantcontactExpand(), alias="_expand")
 

@@ -6,9 +6,11 @@ the refusal (400 `unique`) says that it was there. Elsewhere it is looked up by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from gemeente_connect.contracts import Refs, Steps
@@ -16,12 +18,12 @@ from gemeente_connect.errors import ConfigError, GemeenteConnectError, RejectedE
 from gemeente_connect.http import StatusError
 from gemeente_connect_open_klant.api import Body, Klantinteracties
 from gemeente_connect_open_klant.contacten import Contact, checksum, gathered
-from gemeente_connect_open_klant.texts import LAPSED
-from gemeente_connect_open_klant.wire import Betrokkene, Klantcontact
+from gemeente_connect_open_klant.wire import Betrokkene, Klantcontact, Onderwerpobject
 
 PROBES: Final = 50
 """Numbers that are tried for one klantcontact. Of 100,000 klantcontacten, one or none needs a second number."""
 
+_FOUND: Final = "gevonden"  # kept as soon as something is found that the ledger did not know
 _GONE: Final = (
     "removed-there: a klantcontact of this conversation was removed from Open Klant, and is not made again: drop this, "
     "or restore a backup of Open Klant"
@@ -32,6 +34,7 @@ _CHANGED: Final = (
 )
 _NO_NUMMER: Final = f"the {PROBES} numbers that follow from its id are taken in Open Klant by others"
 _CONFLICT: Final = 409
+_PARTIJ_GONE: Final = "the partij of its resident was removed from Open Klant while this ran: the next run looks anew"
 _NO_MORE: Final = (
     "Open Klant can give no more numbers, since somebody gave a klantcontact the highest one: have an administrator "
     "change that `nummer`, or upgrade to Open Klant 2.16"
@@ -53,19 +56,31 @@ class Writing:
     naam: str
     """Of the resident, as the channel has it; empty: it has none."""
     taken_from: Collection[str] = ()
-    """The partijen that it was taken away from."""
-    found: bool = False
-    """Something was there that the ledger did not know: so what stands beside it may be there as well."""
+    """Whom it was taken away from, as `Partijen.known_as` names them."""
+    refuses: str | None = None
+    """Why no klantcontact may be made now; None: it may."""
     _fresh: set[str] = field(default_factory=set)
 
-    def made(self, contact: Contact, link: str | None, others: Sequence[Contact] = ()) -> Refs:
+    def made(self, contact: Contact, link: str | None, others: Callable[[], Iterable[Contact]] = tuple) -> Refs:
         """Make a klantcontact, or give what was made before.
 
         `link`: the uuid of the klantcontact that it answers. `others`: what an earlier run may have made in its place.
         """
         make = partial(self._make, contact, link, others)
-        find = make if self.api.dialect.numbered else partial(self._look_up, [contact, *others])
+        find = make if self.api.dialect.numbered else partial(self._look_up, contact, link, others)
         return self.steps.once(contact.step, make, find)
+
+    def had(self, contact: Contact) -> bool:
+        """Tell whether making it was ever begun, by this ledger or another one."""
+        if self.steps.begun(contact.step):
+            return True
+        numbered = self.has_found and self.api.dialect.numbered
+        return numbered and self._numbered(contact, next(contact.nummers(1))) is not None
+
+    @property
+    def has_found(self) -> bool:
+        """Tell whether something was there that the ledger did not know: what stands beside it may be there as well."""
+        return self.steps.kept(_FOUND) is not None
 
     def is_fresh(self, step: str) -> bool:
         """Tell whether what a step makes was made just now, and so stands as it was made."""
@@ -73,9 +88,9 @@ class Writing:
 
     # -- making
 
-    def _make(self, contact: Contact, link: str | None, others: Sequence[Contact] = ()) -> Refs:
+    def _make(self, contact: Contact, link: str | None, others: Callable[[], Iterable[Contact]]) -> Refs:
         if not self.api.dialect.numbered:
-            return self._post_or_find(contact, link, None, partial(self._look_up, [contact, *others]))
+            return self._post_or_find(contact, link, None, partial(self._look_up, contact, link, others))
         for nummer in contact.nummers(PROBES):
             find = partial(self._numbered, contact, nummer)
             try:
@@ -95,12 +110,18 @@ class Writing:
         try:
             return self._post(contact, link, nummer)
         except TemporaryError as error:
-            found = None if error.nothing_done else find()
+            if error.nothing_done:
+                raise
+            found = None
+            with suppress(GemeenteConnectError):  # it stays in doubt, whatever is said of the look-up
+                found = find()
             if found is None:
                 raise
             return found
 
     def _post(self, contact: Contact, link: str | None, nummer: str | None) -> Refs:
+        if self.refuses:
+            raise RejectedError(self.refuses)
         answers = {"wasKlantcontact": {"uuid": link}} if link else None
         try:
             made = self.api.make_klantcontact(self._klantcontact(contact, nummer), self._betrokkene(contact), answers)
@@ -136,6 +157,8 @@ class Writing:
         names = [name for name, _ in error.problems]
         if any(name.startswith("onderwerpobject") for name in names):
             return RejectedError(_GONE)
+        if any(name.startswith("betrokkene.wasPartij") for name in names):
+            return TemporaryError(_PARTIJ_GONE, nothing_done=True)
         if error.status == _CONFLICT:
             return ConfigError(_NO_MORE)
         return ConfigError(_KANAAL.format(self.kanaal)) if "klantcontact.kanaal" in names else error
@@ -148,17 +171,32 @@ class Writing:
                 return self._found(row, gathered("beurt", row.metadata))
         return None
 
-    def _look_up(self, contacts: Sequence[Contact]) -> Refs | None:
-        for contact in contacts:
-            moment = contact.moment
+    def _look_up(self, contact: Contact, link: str | None, others: Callable[[], Iterable[Contact]]) -> Refs | None:
+        """Look for it where the server keeps no number of ours: by its time, and by all that tells it from others."""
+        for each in chain([contact], others()):
+            moment = each.moment
             for row in self.api.find("klantcontacten", Klantcontact, plaatsgevondenOp=moment.isoformat()):
-                same = row.inhoud == contact.inhoud.strip() or contact.inhoud == LAPSED
-                if same and row.plaatsgevonden_op == moment and row.kanaal == self.kanaal:
-                    return self._found(row, contact.turn.id)
+                if row.plaatsgevonden_op == moment and row.kanaal == self.kanaal and self._is(row, each, link):
+                    return self._found(row, each.turn.id)
         return None
 
+    def _is(self, row: Klantcontact, contact: Contact, link: str | None) -> bool:
+        """Tell whether a klantcontact of the same time is this one: by what it answers, or else by who asked what."""
+        about = (
+            self.api.one("onderwerpobjecten", ref.uuid, Onderwerpobject) for ref in row.ging_over_onderwerpobjecten
+        )
+        answers = next((each.was_klantcontact.uuid for each in about if each and each.was_klantcontact), None)
+        if answers or link:
+            return answers == link
+        if not contact.inhoud.startswith(row.inhoud) or not row.had_betrokkenen:  # the turn may have grown since
+            return False
+        who = self.api.one("betrokkenen", row.had_betrokkenen[0].uuid, Betrokkene)
+        if who is None or who.contactnaam.achternaam != self.naam:
+            return False
+        return who.was_partij is None or who.was_partij.uuid == self.partij
+
     def _found(self, row: Klantcontact, turn: str) -> Refs:
-        self.found = True
+        self.steps.keep(_FOUND, "ja", _nothing)
         return _refs(row, row.had_betrokkenen[0].uuid if row.had_betrokkenen else "", turn)
 
     # -- changing
@@ -169,21 +207,33 @@ class Writing:
         self._keep_partij(contact, refs)
 
     def standing(self, refs: Refs) -> Klantcontact:
-        """Read a klantcontact as it stands now, with its betrokkenen. Raises RejectedError when it was removed."""
-        stands = self.api.klantcontact(refs["klantcontact"], expand="hadBetrokkenen")
+        """Read a klantcontact as it stands there now. Raises RejectedError when it was removed."""
+        stands = self.api.klantcontact(refs["klantcontact"])
         if stands is None:
             raise RejectedError(_GONE)
         return stands
 
-    def refuse_if_tied_by_others(self, question: Klantcontact) -> None:
+    def tied(self, refs: Refs) -> str:
+        """Give the partij that a klantcontact is tied to; empty: none. Raises RejectedError when that was removed."""
+        betrokkene = self.api.one("betrokkenen", refs["betrokkene"], Betrokkene)
+        if betrokkene is None:
+            raise RejectedError(_GONE)
+        return betrokkene.was_partij.uuid if betrokkene.was_partij else ""
+
+    def is_by_hand(self, tied: str) -> bool:
+        """Tell whether it was a colleague who tied the question to this partij, and nobody took it away from that."""
+        return tied != self.steps.kept("vraag/partij") and f"partij:{tied}" not in self.taken_from
+
+    def refuse_if_tied_by_others(self, tied: str) -> None:
         """Raise RejectedError where somebody else tied the question, or untied it: then we may mean somebody else."""
-        if not self._may_be_ours(tied_to(question) or "", self.steps.kept("vraag/partij")):
+        if not self._may_be_ours(tied, self.steps.kept("vraag/partij")):
             raise RejectedError(_CHANGED)
 
-    def _may_be_ours(self, stands: str, kept: str | None) -> bool:
-        """Tell whether a partij that stands there may be what we put. `kept`: what was put last; None: not known."""
-        untied = "" if kept in self.taken_from else kept  # by `detach`
-        return kept is None or stands in {kept, untied, self.partij or ""}
+    def _may_be_ours(self, tied: str, kept: str | None) -> bool:
+        """Tell whether we may have tied a klantcontact so. `kept`: what was put last; None: that is not known."""
+        if f"partij:{kept}" in self.taken_from:  # untied by `detach`
+            kept = None
+        return tied in {kept or "", self.partij or ""} or f"partij:{tied}" in self.taken_from
 
     def _keep_text(self, contact: Contact, refs: Refs) -> None:
         name = f"{contact.step}/tekst"
@@ -210,13 +260,10 @@ class Writing:
         if self.is_fresh(contact.step):
             self.steps.keep(name, partij, _nothing)
             return
-        betrokkene = self.api.one("betrokkenen", refs["betrokkene"], Betrokkene)
-        if betrokkene is None:
-            raise RejectedError(_GONE)
-        if not self._may_be_ours(betrokkene.was_partij.uuid if betrokkene.was_partij else "", kept):
+        if not self._may_be_ours(self.tied(refs), kept):
             raise RejectedError(_CHANGED)
         body = {"wasPartij": {"uuid": partij} if partij else None}
-        self.steps.keep(name, partij, lambda: self.api.change("betrokkenen", betrokkene.uuid, body))
+        self.steps.keep(name, partij, lambda: self.api.change("betrokkenen", refs["betrokkene"], body))
 
 
 def tied_to(klantcontact: Klantcontact) -> str | None:
