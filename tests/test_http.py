@@ -419,7 +419,9 @@ def test_a_rejection_names_the_fields_and_codes_and_repeats_no_sentence(server: 
     ("body", "problems"),
     [
         (b'{"code": "parse_error", "detail": "JSON parse error"}', (("", "parse_error"),)),
-        (b'{"code": 7}', (("", "?"),)),
+        (b'{"code": 20003}', (("", "20003"),)),
+        (b'{"code": 31612345678}', (("", "?"),)),
+        (b'{"code": null}', (("", "?"),)),
         (b'{"detail": "Not found."}', ()),
         (b"<html>nee</html>", ()),
         (b"[]", ()),

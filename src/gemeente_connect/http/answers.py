@@ -130,8 +130,8 @@ def _problems(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _word(value: object) -> str:
-    fits = isinstance(value, str) and re.fullmatch(r"[\w.\[\]-]{1,80}", value) and mask(value) == value
-    return str(value) if fits else "?"
+    word = str(value) if isinstance(value, str | int) else ""
+    return word if re.fullmatch(r"[\w.\[\]-]{1,80}", word) and mask(word) == word else "?"
 
 
 def seconds(retry_after: str) -> float | None:
