@@ -25,9 +25,21 @@ class Wire(BaseModel):
 
 
 def _moment(value: object) -> object:
-    return parse_timestamp(value) if isinstance(value, str) else value
+    if value is None or isinstance(value, datetime):
+        return value
+    if not isinstance(value, str):
+        message = "a time is written as text"
+        raise ValueError(message)  # noqa: TRY004 - pydantic makes a validation error of it
+    return parse_timestamp(value)
 
 
+def _whole(value: object) -> object:
+    """Put halves of an emoji together, as of an SMS that was cut in it; one that stays alone cannot be stored."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_whole)]
+"""What somebody wrote."""
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 """RFC 2822 in the one API, ISO 8601 in the other."""
 MessageSid = Annotated[str, Field(pattern="^(SM|MM)[0-9a-fA-F]{32}$")]
@@ -48,7 +60,7 @@ class MessageRow(Wire):
     date_created: Moment
     sender: Annotated[Address, Field(alias="from")]
     to: Address
-    body: str | None = None
+    body: Text | None = None
     num_media: Annotated[int | None, Field(ge=0, le=100)] = None
     date_sent: Moment | None = None
     date_updated: Moment | None = None
@@ -96,7 +108,7 @@ class Chat(Wire):
     chat_service_sid: ServiceSid
     date_created: Moment
     date_updated: Moment | None = None
-    friendly_name: str | None = None
+    friendly_name: Text | None = None
     timers: dict[str, Any] | None = None
 
     @property
@@ -145,7 +157,7 @@ class ChatMedia(Wire):
 
     sid: MediaSid
     content_type: str | None = None
-    filename: str | None = None
+    filename: Text | None = None
     size: Annotated[int | None, Field(ge=0)] = None
 
 
@@ -170,7 +182,7 @@ class ChatMessage(Wire):
     date_created: Moment
     author: str | None = None
     participant_sid: str | None = None
-    body: str | None = None
+    body: Text | None = None
     media: list[ChatMedia] | None = None
     delivery: Delivery | None = None
 

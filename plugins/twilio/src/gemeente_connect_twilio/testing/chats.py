@@ -187,7 +187,7 @@ class Chats:
         return error(404, 20404, f"The requested resource /{'/'.join(path)} was not found")
 
     def _found(self, query: Mapping[str, str]) -> list[Row]:
-        """Filter on the state, and on the day on which a conversation was made. Newest first then, else oldest first."""
+        """Filter on the state, and on the day on which it was made: newest first then, else oldest first."""
         first, last = query.get("StartDate", ""), query.get("EndDate", "9")
         rows = [row for row in self.rows if first <= row["date_created"][:10] <= last]
         rows = [row for row in rows if query.get("State", row["state"]) == row["state"]]

@@ -22,6 +22,8 @@ class Messages:
         """In the order in which they came to be."""
         self.media: dict[str, list[str]] = {}
         """SIDs of files, by the SID of their message."""
+        self.spoilt: dict[str, Row] = {}
+        """Fields that are shown as they should not be, by SID."""
         self._account = account_sid
         self._files = files
 
@@ -126,7 +128,7 @@ class Messages:
                 "page": page.page,
                 "page_size": page.size,
                 "previous_page_uri": None,
-                "messages": page.rows,
+                "messages": [row | self.spoilt.get(row["sid"], {}) for row in page.rows],
                 "start": start,
                 "uri": self._uri(filters, here),
             },
