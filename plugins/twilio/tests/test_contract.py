@@ -17,6 +17,13 @@ JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00 een lantaarn"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
+def opened(channel: Channel) -> Channel:
+    """See what the channel is able to do."""
+    abilities: list[type] = [Receiver, Checkable]
+    assert all(isinstance(channel, ability) for ability in abilities)
+    return channel
+
+
 class TestMessagesChannel(ChannelContract):
     reads_back = True  # what was changed in the minutes before the newest change
     largest_page = 2
@@ -28,10 +35,7 @@ class TestMessagesChannel(ChannelContract):
             twilio.messages.send(f"Antwoord {number}", at=START + timedelta(hours=number, minutes=5))
         twilio.messages.receive("Kijk", media=[("image/jpeg", JPEG), ("image/png", PNG)])
         twilio.messages.row(twilio.messages.receive("stuk"))["direction"] = None
-        opened = connect("twilio-messages", twilio, page_size=2)
-        assert isinstance(opened, Receiver)
-        assert isinstance(opened, Checkable)
-        return opened
+        return opened(connect("twilio-messages", twilio, page_size=2))
 
 
 class TestConversationsChannel(ChannelContract):
@@ -50,7 +54,4 @@ class TestConversationsChannel(ChannelContract):
         chats.messages[chat][-1]["date_created"] = "gisteren"
         chats.move(chat, "inactive")
         chats.move(chats.rows[0]["sid"], "closed")
-        opened = connect("twilio-conversations", twilio, page_size=2)
-        assert isinstance(opened, Receiver)
-        assert isinstance(opened, Checkable)
-        return opened
+        return opened(connect("twilio-conversations", twilio, page_size=2))

@@ -68,6 +68,8 @@ class Run:
                 yield from self._look_at(chats)
         for sid in state.open_but(seen):
             yield from self._look_at([chat for chat in [self._one(sid)] if chat])
+        if state.link:
+            yield from self._closed()  # what an earlier run was killed in; after it comes what was closed meanwhile
         yield from self._closed()
         yield from self._page()
 

@@ -20,7 +20,7 @@ from gemeente_connect_twilio.contents import NOT_SENT, STATUSES, shown
 from gemeente_connect_twilio.lists import follow
 from gemeente_connect_twilio.people import bare, municipality, resident
 from gemeente_connect_twilio.settings import MessagesSettings
-from gemeente_connect_twilio.walking import State, Walk, Way
+from gemeente_connect_twilio.walking import WAYS, State, Walk, Way
 from gemeente_connect_twilio.webhooks import Line, no_handshake, read_form, verify
 from gemeente_connect_twilio.wire import MediaRows, MessageRow, MessageRows, unreadable
 
@@ -49,7 +49,7 @@ class MessagesChannel:
     def pages(self, since: Cursor | None) -> Iterator[Page]:
         """Yield what is new since the cursor, and what became of the messages of the last days."""
         state, written = State.read(since), since
-        ways: tuple[Way, ...] = ("To", "From")
+        ways = [way for way in WAYS for _ in range(2 if state.walk(way).next else 1)]  # then also what came meanwhile
         for way in ways:
             for walk, batch in self._walk(way, state.walk(way)):
                 state = state.with_walk(way, walk)

@@ -14,6 +14,7 @@ from gemeente_connect_twilio.wire import MessageRow, Wire
 Way = Literal["To", "From"]
 """Of messages to the municipality, or from it: Twilio lists them apart."""
 Time = TypeVar("Time", date, datetime)
+WAYS: tuple[Way, ...] = ("To", "From")
 MARGIN = timedelta(minutes=10)
 """How much later than its own time a change may be seen in the list."""
 

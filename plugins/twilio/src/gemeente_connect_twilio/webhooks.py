@@ -74,13 +74,14 @@ def verify(received: Received, token: SecretStr | None) -> None:
 
 def _spellings(url: str) -> Iterator[str]:
     """Give a URL with and without its usual port: some of Twilio's products sign the one, some the other."""
-    parts = urlsplit(url)
-    usual = {"https": 443, "http": 80}.get(parts.scheme, 0)
-    host = parts.netloc.removesuffix(f":{usual}")
     yield url
-    for netloc in (host, f"{host}:{usual}"):
-        if netloc != parts.netloc and parts.port in {None, usual}:
-            yield parts._replace(netloc=netloc).geturl()
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    usual = {"https": ":443", "http": ":80"}.get(scheme, "")
+    if host.endswith(usual):
+        yield f"{scheme}://{host.removesuffix(usual)}{slash}{path}"
+    elif ":" not in host:
+        yield f"{scheme}://{host}{usual}{slash}{path}"
 
 
 def _fields(received: Received) -> list[tuple[str, str]]:
