@@ -67,6 +67,11 @@ class Desk:
             offers = list(ledger.due(channel.account, "nowhere", None))
         return [message for offer in offers for message in offer.conversation.messages]
 
+    def refused(self) -> list[str]:
+        """Give the keys of what needs a person."""
+        with Ledger(self.path) as ledger:
+            return list(ledger.refused())
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:

@@ -279,6 +279,32 @@ def test_one_conversation_that_is_not_as_expected_stops_no_other(twilio: TwilioS
     )
 
 
+def test_what_could_not_be_read_is_read_once_it_can_be(
+    twilio: TwilioServer, open_chats: OpenChannel, desk: Desk
+) -> None:
+    chat, other = _talk(twilio, "Een", "Twee"), _talk(twilio, "Los")
+    twilio.chats.row(other)["chat_service_sid"] = None
+    twilio.chats.messages[chat][0]["date_created"] = None
+    assert len(desk.collect(open_chats()).refused) == 2
+    twilio.chats.row(other)["chat_service_sid"] = twilio.chats.service
+    twilio.chats.edit(chat, twilio.chats.messages[chat][0]["sid"], date_created="2026-11-23T09:00:00Z")
+    assert desk.collect(open_chats()).new == 2
+    assert not desk.refused()
+
+
+def test_a_page_on_which_nothing_can_be_read_is_not_the_end_of_a_conversation(
+    twilio: TwilioServer, open_chats: OpenChannel, desk: Desk
+) -> None:
+    chat = _talk(twilio, *[f"Bericht {number}" for number in range(60)])
+    desk.collect(open_chats())
+    for number in range(60, 66):
+        twilio.chats.say(chat, RESIDENT, f"Bericht {number}")
+    for row in twilio.chats.messages[chat][-2:]:
+        row["date_created"] = "onzin"
+    report = desk.collect(open_chats(page_size=2))
+    assert (report.new, len(report.refused)) == (4, 2)
+
+
 def test_fields_that_are_new_change_nothing(twilio: TwilioServer, open_chats: OpenChannel) -> None:
     chat = _talk(twilio, "Hoi")
     for row in (twilio.chats.rows[0], twilio.chats.messages[chat][0], twilio.chats.people[chat][0]):

@@ -269,6 +269,19 @@ def test_one_message_that_is_not_as_expected_stops_no_other_and_is_kept_with_its
     assert item.raw
 
 
+def test_what_could_not_be_read_is_looked_at_again_while_it_is_among_the_last_days(
+    twilio: TwilioServer, open_messages: OpenChannel, desk: Desk
+) -> None:
+    key = twilio.messages.receive("Vraag", at=START)
+    twilio.messages.receive("Later", at=START + DAY)
+    twilio.messages.spoilt[key] = {"direction": None}
+    assert list(desk.collect(open_messages()).refused) == [key]
+    assert not desk.collect(open_messages()).refused, "it is known"
+    twilio.messages.spoilt.clear()
+    assert desk.collect(open_messages()).new == 1
+    assert not desk.refused()
+
+
 def test_fields_that_are_new_change_nothing(twilio: TwilioServer, open_messages: OpenChannel) -> None:
     twilio.messages.receive("Hoi")
     twilio.messages.rows[-1] |= {"risk_check": "disable", "tags": {"a": [1]}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -25,7 +25,7 @@ FILES = ("twilio-api-2010-04-01", "twilio-conversations-v1")
 TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "number": (int, float),
 }  # fmt: skip
-FORMATS = {
+FORMATS: dict[str, Callable[[str], object]] = {
     "date-time-rfc-2822": parsedate_to_datetime,
     "date-time": datetime.fromisoformat,
     "uri": urlsplit,

@@ -14,10 +14,10 @@ from gemeente_connect.models import Attachment, Message
 from gemeente_connect_twilio.chats import is_of, writer
 from gemeente_connect_twilio.testing import TwilioServer
 from gemeente_connect_twilio.testing.lists import Answer
-from gemeente_connect_twilio.wire import Chat, ChatParticipants, Chats, MediaRows, MessageRows
+from gemeente_connect_twilio.wire import Chat, ChatParticipants, Chats, MediaRows, MessageRows, Wire
 
 SAMPLES = Path(__file__).parents[3].parent / "shared" / "samples" / "twilio"
-SHAPES = {
+SHAPES: dict[str, type[Wire]] = {
     "messages-list-page1": MessageRows,
     "messages-list-empty": MessageRows,
     "media-list": MediaRows,

@@ -53,6 +53,7 @@ class Run:
         self._written = since
         self._messages: list[Message] = []
         self._unreadable: list[Unreadable] = []
+        self._readable: list[str] = []
         self._names: dict[str, str] = {}
         self._latest: datetime | None = None
 
@@ -149,6 +150,7 @@ class Run:
         if not ((known and known.ours) or reading.link or is_of(people.values(), self._line.number)):
             state.keep(chat, -1, ours=False)
             return
+        self._readable.append(chat.sid)
         if chat.friendly_name:
             self._names[chat.sid] = chat.friendly_name
         order = {"Order": "asc" if reading.down_to is None else "desc"}
@@ -171,6 +173,7 @@ class Run:
                 row = ChatMessage.model_validate(raw)
                 indexes.append(row.index)
                 self._messages.append(message_of(row, chat, people, self._line))
+                self._readable.append(row.sid)
             except ValidationError as error:
                 self._unreadable.append(unreadable(raw, error, "message"))
         return indexes
@@ -181,9 +184,16 @@ class Run:
             return
         cursor = self._state.cursor()
         if self._messages or self._unreadable or cursor != self._written:
-            messages, unreadable_ones, names = tuple(self._messages), tuple(self._unreadable), self._names
-            self._messages, self._unreadable, self._names, self._written = [], [], {}, cursor
-            yield Page(messages=messages, unreadable=unreadable_ones, thread_names=names, cursor=cursor)
+            page = Page(
+                messages=tuple(self._messages),
+                unreadable=tuple(self._unreadable),
+                readable=tuple(self._readable),
+                thread_names=self._names,
+                cursor=cursor,
+            )
+            self._messages, self._unreadable, self._readable, self._names = [], [], [], {}
+            self._written = cursor
+            yield page
 
 
 def _link_of(page: Listed) -> str | None:

@@ -55,7 +55,7 @@ class MessagesChannel:
                 state = state.with_walk(way, walk)
                 if batch.messages or batch.unreadable or state.cursor() != written:
                     written = state.cursor()
-                    yield Page(messages=batch.messages, unreadable=batch.unreadable, cursor=written)
+                    yield Page(cursor=written, **dict(batch))
 
     def _walk(self, way: Way, walk: Walk) -> Iterator[tuple[Walk, Batch]]:
         """Read a list to its end, and give what each page holds with where to go on after it."""
@@ -90,7 +90,9 @@ class MessagesChannel:
             except ValidationError as error:
                 wrong.append(unreadable(row.model_dump(mode="json", by_alias=True), error, "message"))
         messages.reverse()
-        return walk.after(answer.next_page_uri), Batch(messages=tuple(messages), unreadable=tuple(wrong))
+        readable = tuple(message.id for message in messages) if walk.day else ()  # in the first walk none was refused
+        batch = Batch(messages=tuple(messages), unreadable=tuple(wrong), readable=readable)
+        return (walk.not_all() if wrong else walk).after(answer.next_page_uri), batch
 
     def _is_ours(self, row: MessageRow) -> bool:
         """Tell whether it came in at this number, or was sent from it: of one between two numbers there are two."""

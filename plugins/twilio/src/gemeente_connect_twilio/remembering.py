@@ -39,7 +39,9 @@ class Reading(Wire):
 
     def is_done(self, indexes: Collection[int]) -> bool:
         """Tell whether nothing is left to read after a page with these indexes."""
-        return self.link is None or (self.down_to is not None and min(indexes, default=0) <= self.down_to)
+        if self.link is None:
+            return True
+        return bool(indexes) and self.down_to is not None and min(indexes) <= self.down_to
 
 
 class State(Wire):

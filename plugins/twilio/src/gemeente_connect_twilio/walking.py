@@ -66,6 +66,10 @@ class Walk(Wire):
             }
         )
 
+    def not_all(self) -> Walk:
+        """Note that something could not be read, so that the next walk looks at all of the last days again."""
+        return self.model_copy(update={"next_mark": self.mark})
+
     def after(self, link: str | None) -> Walk:
         """Give where to go on after a page. `link` is to the next one; None: the list was read to its end."""
         if link is None:

@@ -115,6 +115,11 @@ class _Pushed(Wire):
     label: Annotated[str, Field(alias="Label")] = ""
     address: Annotated[str, Field(alias="Address")] = ""
 
+    @property
+    def is_inbound(self) -> bool:
+        """Tell a message that came in from the status of one that was sent."""
+        return self.status in {"", "received", "receiving"}
+
 
 def read_form(received: Received, line: Line) -> Batch:
     """Read a form of Twilio's messaging. Raises RejectedError when it is none."""
@@ -122,9 +127,9 @@ def read_form(received: Received, line: Line) -> Batch:
     at = received.received_at or datetime.now(UTC)
     try:
         pushed = _Pushed.model_validate(form)
-        if pushed.to == line.number:
+        if pushed.is_inbound and pushed.to == line.number:
             return Batch(messages=(_message(pushed, form, line, at),))
-        if pushed.sender in {line.number, ""} and pushed.status:
+        if not pushed.is_inbound and pushed.sender in {line.number, ""}:
             return _outcome(pushed, line, at)
     except ValidationError as error:
         return Batch(unreadable=(unreadable({"sid": form.get("MessageSid"), **form}, error, "webhook"),))
