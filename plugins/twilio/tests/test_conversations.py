@@ -244,6 +244,22 @@ def test_a_run_that_was_killed_in_a_long_conversation_goes_on_there(
     assert sorted(texts([first, *rest])) == sorted(f"Bericht {number}" for number in range(450))
 
 
+def test_a_run_that_was_killed_in_the_list_of_closed_ones_goes_on_there_and_reads_what_was_closed_meanwhile(
+    twilio: TwilioServer, open_chats: OpenChannel
+) -> None:
+    for number in range(8):
+        twilio.chats.move(_talk(twilio, *[f"{number}.{each}" for each in range(60)]), "closed")
+    pages = open_chats(page_size=2).pages(None)
+    found = [next(pages), next(pages), next(pages)]
+    assert '"link"' in found[-1].cursor
+    twilio.chats.move(_talk(twilio, "Intussen"), "closed")
+    twilio.requests.clear()
+    rest = read(open_chats(page_size=2), found[-1].cursor)
+    assert set(texts([*found, *rest])) == {"Intussen", *(f"{n}.{each}" for n in range(8) for each in range(60))}
+    assert len(texts(rest)) < 8 * 60
+    assert not texts(read(open_chats(page_size=2), rest[-1].cursor))
+
+
 def test_a_link_that_is_not_taken_any_more_makes_the_conversation_begin_anew(
     twilio: TwilioServer, open_chats: OpenChannel
 ) -> None:

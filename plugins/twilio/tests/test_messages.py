@@ -134,6 +134,27 @@ def test_a_message_without_text_or_file_is_kept_with_words_that_say_so(
     assert (message.kind, message.text) == ("unsupported", NO_TEXT)
 
 
+@pytest.mark.parametrize(
+    ("media_type", "kind"),
+    [
+        ("image/jpeg", "image"),
+        ("image/webp", "sticker"),
+        ("audio/ogg; codecs=opus", "audio"),
+        ("VIDEO/mp4", "video"),
+        ("text/vcard", "contact"),
+        ("application/pdf", "document"),
+        ("text/html", "document"),
+        ("", "document"),
+    ],
+)
+def test_a_file_makes_a_message_what_it_is(
+    twilio: TwilioServer, open_messages: OpenChannel, media_type: str, kind: str
+) -> None:
+    twilio.messages.receive("", media=[(media_type, b"x")])
+    (message,) = read(open_messages())[0].messages
+    assert (message.kind, message.text) == (kind, "")
+
+
 def test_nothing_new_takes_two_requests(twilio: TwilioServer, open_messages: OpenChannel, desk: Desk) -> None:
     for number in range(250):
         twilio.messages.receive(f"Vraag {number}", at=START + timedelta(hours=number))
