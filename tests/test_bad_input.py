@@ -137,7 +137,7 @@ def test_dates_that_can_be_read_in_two_ways_are_asked_about_and_the_rest_is_deli
         (
             'plugin = "whatsapp-export"',
             'plugin = "whatsap-export"',
-            "did you mean 'whatsapp-export'? installed: whatsapp-export",
+            "did you mean 'whatsapp-export'? installed: ",
         ),
         ('plugin = "loket"', 'plugin = "e-suite"', "installed: loket"),
         ("start = 2026-01-01", "", "start = DATE"),
