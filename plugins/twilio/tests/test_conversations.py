@@ -236,8 +236,10 @@ def test_a_service_of_its_own_is_asked_for_by_its_sid(twilio: TwilioServer, open
 def test_a_run_that_was_killed_in_a_long_conversation_goes_on_there(
     twilio: TwilioServer, open_chats: OpenChannel
 ) -> None:
-    _talk(twilio, *[f"Bericht {number}" for number in range(450)])
+    _talk(twilio, *[f"Bericht {number}" for number in range(450)], name="Jan de Vries")
     first = next(open_chats().pages(None))
+    assert "Vries" not in first.cursor
+    assert "31612345678" not in first.cursor
     twilio.requests.clear()
     rest = read(open_chats(), first.cursor)
     assert sum("/Messages?" in request for request in twilio.requests) == 4, "of five pages, the first was stored"

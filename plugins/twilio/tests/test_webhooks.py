@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Hashable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +20,7 @@ from gemeente_connect.abilities import Received
 from gemeente_connect.errors import RejectedError
 from gemeente_connect.inbox import Inbox
 from gemeente_connect.models import Attachment, Identity, Participant, StatusChanged
+from gemeente_connect.testing.deaths import survey, tell
 from gemeente_connect_twilio.contents import DELETED, NO_TEXT
 from gemeente_connect_twilio.events import read_event
 from gemeente_connect_twilio.testing import NUMBER, RESIDENT, TwilioServer
@@ -245,6 +249,38 @@ def test_the_same_message_by_webhook_and_by_list_is_one_and_the_list_takes_nothi
     assert kept[answer].status == "read"
     assert len({attachment.sha256 for attachment in kept[photo].attachments} - {None}) == 2
     assert NO_TEXT not in {message.text for message in kept.values()}
+
+
+def test_nothing_that_was_pushed_is_lost_or_doubled_wherever_reading_it_dies(
+    twilio: TwilioServer, open_messages: OpenChannel, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    photo = twilio.messages.receive("Kijk", media=[("image/png", b"\x89PNG\r\n\x1a\n1")])
+    answer = twilio.messages.send("Dank")
+    root = f"https://api.twilio.com/2010-04-01/Accounts/{twilio.account_sid}/Messages/{photo}/Media"
+    forms = [
+        _form(MessageSid=photo, Body="Kijk", NumMedia="1", MediaUrl0=f"{root}/{twilio.messages.media[photo][0]}"),
+        _form(Body="", Latitude="52.1", Longitude="5.1"),
+        {"MessageSid": answer, "MessageStatus": "read", "From": NUMBER, "To": RESIDENT},
+        _form(MessageSid=sid("SM", "stuk"), NumMedia="veel"),
+    ]
+    numbers = itertools.count()
+
+    def world() -> Desk:
+        made = Desk(tmp_path / str(next(numbers)))
+        made.path.parent.mkdir()
+        with Ledger(made.path) as ledger:
+            inbox = Inbox(open_messages(), ledger)
+            assert {inbox.answer(twilio.push(form)).status for form in forms} == {200}
+        return made
+
+    def state(made: Desk) -> list[Hashable]:
+        kept = made.messages(open_messages())
+        said = [(m.id, m.text, m.status, *(each.sha256 for each in m.attachments)) for m in kept]
+        return [*said, *made.refused()]
+
+    found = survey("twilio-messages, pushed", world, lambda made: made.collect(open_messages()), state)
+    tell(pytestconfig, found)
+    assert not found.wounds, found
 
 
 # ---- conversations ---------------------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ class Run:
             reading = reading.model_copy(update={"link": _link_of(answer), "index": max([reading.index, *indexes])})
             if reading.is_done(indexes):
                 break
-            state.reading = reading
+            state.reading = reading.nameless()
             yield from self._page(at_least=_ENOUGH)
         state.reading = None
         state.keep(chat, reading.index, ours=True)

@@ -37,6 +37,10 @@ class Reading(Wire):
     index: int = -1
     """The highest index so far."""
 
+    def nameless(self) -> Reading:
+        """Leave out what people call the conversation, which may be somebody's name: a cursor holds none."""
+        return self.model_copy(update={"chat": self.chat.model_copy(update={"friendly_name": None})})
+
     def is_done(self, indexes: Collection[int]) -> bool:
         """Tell whether nothing is left to read after a page with these indexes."""
         if self.link is None:
