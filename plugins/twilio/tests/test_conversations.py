@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -56,6 +57,17 @@ def test_an_employee_has_an_address_where_their_name_at_twilio_is_one(
     assert message.sender.employee
     assert [each.value for each in message.sender.identities] == ([email] if email else [])
     assert message.direction == "out"
+
+
+def test_an_employee_who_can_also_be_reached_from_outside_is_an_employee(
+    twilio: TwilioServer, open_chats: OpenChannel
+) -> None:
+    chat = twilio.chats.open()
+    twilio.chats.join(chat, identity=JAN, binding={"type": "sms", "address": "+31612345679", "proxy_address": None})
+    twilio.chats.say(chat, JAN, "Goedemorgen")
+    (message,) = (message for page in read(open_chats()) for message in page.messages)
+    assert message.sender
+    assert (message.sender.id, message.sender.employee, message.direction) == (JAN, True, "out")
 
 
 def test_the_writer_is_known_also_when_everybody_has_left(twilio: TwilioServer, open_chats: OpenChannel) -> None:
@@ -180,19 +192,33 @@ def test_what_was_said_last_before_a_conversation_was_closed_is_read_however_old
     assert len(twilio.requests) == 3, twilio.requests
 
 
-def test_the_first_run_reads_what_was_closed_long_ago_and_forgets_that_it_was_there(
-    twilio: TwilioServer, open_chats: OpenChannel
+@pytest.mark.parametrize("state", ["active", "closed"])
+def test_the_first_run_reads_what_was_closed_long_ago_and_does_not_remember_it(
+    twilio: TwilioServer, open_chats: OpenChannel, state: str
 ) -> None:
     for number in range(12):
-        chat = _talk(twilio, f"Vraag {number}", at=START - timedelta(days=100 - number))
-        twilio.chats.move(chat, "closed")
-    _talk(twilio, "Vandaag", at=START)
+        said = [f"{number}.{each}" for each in range(60)]
+        twilio.chats.move(_talk(twilio, *said, at=START - timedelta(days=100 - number)), "closed")
+    twilio.chats.move(_talk(twilio, "Vandaag", at=START), state)
     pages = read(open_chats(page_size=2))
-    assert len(texts(pages)) == 13
-    assert pages[-1].cursor.count('"') < 30, "only the open one is remembered"
+    assert len(texts(pages)) == 12 * 60 + 1
+    assert [len(json.loads(page.cursor)["known"]) for page in pages][-1] == 1
+    if state == "active":  # by then it is known which day it is
+        assert max(len(json.loads(page.cursor)["known"]) for page in pages) <= 3
     twilio.requests.clear()
     assert not texts(read(open_chats(page_size=2), pages[-1].cursor))
-    assert len(twilio.requests) == 3, "and what was closed before is not listed again"
+    assert len(twilio.requests) == 3, "and it is not listed again"
+
+
+def test_what_was_closed_on_the_day_from_which_on_they_are_listed_is_not_read_again(
+    twilio: TwilioServer, open_chats: OpenChannel, desk: Desk
+) -> None:
+    twilio.chats.move(_talk(twilio, "Gisteren", at=START - timedelta(days=1)), "closed")
+    _talk(twilio, "Vandaag", at=START)
+    desk.collect(open_chats())
+    twilio.requests.clear()
+    desk.collect(open_chats())
+    assert len(twilio.requests) == 3, twilio.requests
 
 
 def test_a_conversation_that_moves_meanwhile_is_met_again(twilio: TwilioServer, open_chats: OpenChannel) -> None:
@@ -246,16 +272,20 @@ def test_a_run_that_was_killed_in_a_long_conversation_goes_on_there(
     assert sorted(texts([first, *rest])) == sorted(f"Bericht {number}" for number in range(450))
 
 
+@pytest.mark.parametrize("before", [False, True])
 def test_a_run_that_was_killed_in_the_list_of_closed_ones_goes_on_there_and_reads_what_was_closed_meanwhile(
-    twilio: TwilioServer, open_chats: OpenChannel
+    twilio: TwilioServer, open_chats: OpenChannel, *, before: bool
 ) -> None:
+    since = None
+    if before:  # from then on they are listed by day, newest first
+        _talk(twilio, "Eerder")
+        since = read(open_chats(page_size=2))[-1].cursor
     for number in range(8):
         twilio.chats.move(_talk(twilio, *[f"{number}.{each}" for each in range(60)]), "closed")
-    pages = open_chats(page_size=2).pages(None)
+    pages = open_chats(page_size=2).pages(since)
     found = [next(pages), next(pages), next(pages)]
     assert '"link"' in found[-1].cursor
     twilio.chats.move(_talk(twilio, "Intussen"), "closed")
-    twilio.requests.clear()
     rest = read(open_chats(page_size=2), found[-1].cursor)
     assert set(texts([*found, *rest])) == {"Intussen", *(f"{n}.{each}" for n in range(8) for each in range(60))}
     assert len(texts(rest)) < 8 * 60

@@ -155,6 +155,16 @@ def test_a_file_makes_a_message_what_it_is(
     assert (message.kind, message.text) == (kind, "")
 
 
+def test_files_come_in_the_order_of_their_sids_in_which_the_webhook_has_them_too(
+    twilio: TwilioServer, open_messages: OpenChannel
+) -> None:
+    key = twilio.messages.receive("", media=[("image/jpeg", bytes([number])) for number in range(9)])
+    (message,) = read(open_messages())[0].messages
+    files = [attachment.source for attachment in message.attachments]
+    assert files == [f"Messages/{key}/Media/{file}" for file in sorted(twilio.messages.media[key])]
+    assert sorted(twilio.messages.media[key]) != twilio.messages.media[key]
+
+
 def test_nothing_new_takes_two_requests(twilio: TwilioServer, open_messages: OpenChannel, desk: Desk) -> None:
     for number in range(250):
         twilio.messages.receive(f"Vraag {number}", at=START + timedelta(hours=number))
