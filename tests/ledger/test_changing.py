@@ -350,3 +350,18 @@ def test_a_deleted_message_is_offered_without_its_attachments(ledger: Ledger) ->
     _store(ledger, changes=(_deleted(before.id),))
     (after,) = _messages(ledger).values()
     assert (before.attachments, after.attachments) == ((photo,), ())
+
+
+@pytest.mark.parametrize("seen", [{"text": ""}, {"text": "Bericht zonder tekst", "kind": "unsupported"}])
+def test_a_sight_that_shows_less_than_was_read_before_takes_nothing_away(ledger: Ledger, seen: dict[str, str]) -> None:
+    _store(ledger, message(1, id="m1", text="Kijk, hier is het"))
+    assert _store(ledger, message(1, id="m1").model_copy(update=seen)) == (0, 1, 0, [])
+    assert _texts(ledger) == {"m1": "Kijk, hier is het"}
+    assert _store(ledger, message(1, id="m1", text="", edited_at=LATER)) == (0, 0, 1, []), "this one is an edit"
+    assert _texts(ledger) == {"m1": ""}
+
+
+def test_what_could_not_be_read_at_first_is_shown_once_it_can(ledger: Ledger) -> None:
+    _store(ledger, message(1, id="m1", kind="unsupported", text="Bericht zonder tekst"))
+    _store(ledger, message(1, id="m1", kind="location", text="Locatie: Raadhuisplein 1"))
+    assert _texts(ledger) == {"m1": "Locatie: Raadhuisplein 1"}

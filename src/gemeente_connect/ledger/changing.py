@@ -59,6 +59,14 @@ def read_change(body: str | bytes) -> Change:
     return _any_change().validate_json(body)
 
 
+def _says_nothing(message: Message) -> bool:
+    """Tell whether a sight shows less than the message says, such as one that its provider has emptied since.
+
+    What is not visible any more was not taken back by its sender. An edit says when it was made.
+    """
+    return message.edited_at is None and (not message.text or message.kind == "unsupported")
+
+
 def several(change: Edited | Deleted) -> str:
     """Say why a change is refused."""
     return _SEVERAL.format(change.change)
@@ -133,7 +141,7 @@ class Changing:
         changed = False
         if message.deleted_at and not deleted_at:
             changed = self._write(seq, message.text, deleted_at=micros(message.deleted_at))
-        elif text != message.text and not deleted_at and not _leaves_out(message):
+        elif text != message.text and not deleted_at and not _says_nothing(message):
             changed = self._complete(seq, message.text) or (
                 self._is_newer(seq, message, edited_at)
                 and self._write(seq, message.text, edited_at=micros(message.edited_at) if message.edited_at else now())
@@ -290,8 +298,3 @@ class Changing:
             "ON CONFLICT (account, alias) DO NOTHING",
             (account, alias, seq, account, alias),
         )
-
-
-def _leaves_out(message: Message) -> bool:
-    """Tell whether it only says that there is something, which takes nothing away from what is known of it."""
-    return not message.text and any(attachment.missing == "omitted" for attachment in message.attachments)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gemeente_connect.abilities import Received
 from gemeente_connect.ledger.database import Database
-from gemeente_connect.ledger.names import Names
+from gemeente_connect.ledger.names import Names, moment
 from gemeente_connect.ledger.together import Together
 
 _KEEP = (
@@ -17,7 +17,7 @@ _KEEP = (
     "VALUES ((SELECT seq FROM accounts WHERE name = ?), ?, ?, ?, ?, ?, ?) ON CONFLICT (account, digest) DO NOTHING"
 )
 _UNREAD = (
-    "SELECT seq, method, url, headers, body FROM inbox WHERE account = ? AND is_read = 0 AND seq > ? "
+    "SELECT seq, received_at, method, url, headers, body FROM inbox WHERE account = ? AND is_read = 0 AND seq > ? "
     "ORDER BY seq LIMIT ?"
 )
 _AT_ONCE = 20  # payloads in memory at the same time: each may be of some megabytes
@@ -63,8 +63,17 @@ class Inbox:
         number, last = self._names.account_if_known(account), 0
         while number is not None and (rows := self._db.read(_UNREAD, (number, last, _AT_ONCE))):
             yield [
-                Payload(seq, Received(method=method, url=url, headers=json.loads(headers), body=bytes(body)))
-                for seq, method, url, headers, body in rows
+                Payload(
+                    seq,
+                    Received(
+                        method=method,
+                        url=url,
+                        headers=json.loads(headers),
+                        body=bytes(body),
+                        received_at=moment(received_at),
+                    ),
+                )
+                for seq, received_at, method, url, headers, body in rows
             ]
             last = rows[-1][0]
 
