@@ -195,6 +195,17 @@ def test_a_page_refuses_a_message_whose_direction_was_forgotten(wrong: dict[str,
     assert Page(messages=(good, good.model_copy(update={"kind": "system", "direction": None})), cursor=Cursor("1"))
 
 
+def test_messages_of_a_page_share_which_fields_were_given_and_a_copy_has_its_own() -> None:
+    one, other, edited = Page(
+        messages=(message(1), message(2), message(3, edited_at=datetime(2026, 3, 2, tzinfo=UTC))), cursor="1"
+    ).messages
+    assert one.model_fields_set is other.model_fields_set
+    assert edited.model_fields_set == other.model_fields_set | {"edited_at"}
+    copied = one.model_copy(update={"reply_to": "m-1"})
+    assert "reply_to" in copied.model_fields_set
+    assert "reply_to" not in other.model_fields_set
+
+
 def test_a_path_that_is_a_default_starts_at_the_folder_of_the_configuration_too(tmp_path: Path) -> None:
     class WithDefault(Settings):
         path: LocalPath = Path("chats")

@@ -175,6 +175,15 @@ def test_a_body_arrives_as_the_json_it_was_also_with_half_an_emoji(server: Serve
     assert server.seen[0].headers["Content-Type"] == "application/json"
 
 
+def test_an_answer_with_half_an_emoji_is_read_and_what_is_wrong_in_it_is_named(server: Server) -> None:
+    server.answer = lambda _: Answer(body=b'{"half": "\\ud83d", "n": 1}')
+    with api(server.url) as session:
+        answer = session.get("x")
+    assert read(answer, dict[str, Any]) == {"half": "\ud83d", "n": 1}
+    with pytest.raises(RejectedError, match="not as expected: "):
+        read(answer, dict[str, int])
+
+
 def test_a_body_of_bytes_is_sent_as_it_stands_with_headers_for_this_request_only(server: Server) -> None:
     with api(server.url) as session:
         session.request("POST", "x", content=b"\x00\xff", headers={"Content-Type": "image/png", "If-Match": '"1"'})
@@ -432,7 +441,9 @@ def test_a_rejection_names_the_fields_and_codes_and_repeats_no_sentence(server: 
     ("body", "problems"),
     [
         (b'{"code": "parse_error", "detail": "JSON parse error"}', (("", "parse_error"),)),
-        (b'{"code": 7}', (("", "?"),)),
+        (b'{"code": 20003}', (("", "20003"),)),
+        (b'{"code": 31612345678}', (("", "?"),)),
+        (b'{"code": null}', (("", "?"),)),
         (b'{"detail": "Not found."}', ()),
         (b"<html>nee</html>", ()),
         (b"[]", ()),
@@ -634,7 +645,7 @@ def test_a_redirected_post_is_not_sent_again(server: Server, status: int) -> Non
 
 def test_going_round_in_redirects_ends(server: Server) -> None:
     server.answer = lambda _: Answer(302, headers={"Location": "/x"})
-    with api(server.url) as session, pytest.raises(ConfigError, match="more than 5 times"):
+    with api(server.url) as session, pytest.raises(RejectedError, match="more than 5 times"):
         session.get("x")
     assert len(server.seen) == 6
 

@@ -24,6 +24,8 @@ class Received(Model):
     """By name in lower case."""
     body: Annotated[bytes, Personal("text")] = b""
     """The bytes as they came: a signature is over these."""
+    received_at: AwareDatetime | None = None
+    """When it was kept, for what tells no time of its own. Set by the ledger; None: it is not kept yet."""
 
 
 @runtime_checkable

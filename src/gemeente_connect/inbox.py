@@ -5,13 +5,12 @@ Framework-free: whoever has a request gives it as a `Received`, and sends back t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from gemeente_connect.abilities import Received, Receiver
 from gemeente_connect.contracts import Channel
-from gemeente_connect.errors import GemeenteConnectError, PluginError, StorageError
+from gemeente_connect.errors import GemeenteConnectError, PluginError
 from gemeente_connect.ledger import Ledger
 
 LARGEST = 3 * 1024 * 1024
@@ -49,7 +48,7 @@ class Inbox:
         where it cannot be kept now, so that the other side sends it again.
         """
         if received.method == "GET":
-            return self._handshake(dict(parse_qsl(urlsplit(received.url).query, keep_blank_values=True)))
+            return self._handshake(received.url)
         if received.method != "POST":
             return Answer(_NOT_ALLOWED)
         if len(received.body) > LARGEST:
@@ -60,12 +59,13 @@ class Inbox:
             return Answer(_NOT_MEANT)
         try:
             self._ledger.inbox.keep(self._account, received)
-        except StorageError:
+        except GemeenteConnectError:
             return Answer(_LATER)
         return Answer(_OK)
 
-    def _handshake(self, query: Mapping[str, str]) -> Answer:
+    def _handshake(self, url: str) -> Answer:
         try:
+            query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
             return Answer(_OK, self._channel.handshake(query))
-        except GemeenteConnectError:
+        except Exception:  # noqa: BLE001 - as above
             return Answer(_NOT_MEANT)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from flask import Flask, Response, abort, request
 
 from gemeente_connect.abilities import Received
-from gemeente_connect.errors import StorageError
+from gemeente_connect.errors import GemeenteConnectError
 from gemeente_connect.inbox import LARGEST, Answer, Inbox
 from gemeente_connect.ledger import Ledger
 
@@ -36,7 +36,7 @@ def create_app(inboxes: Mapping[str, Inbox], ledger: Ledger, *, public_url: str 
         received = Received(
             method=request.method,
             url=f"{public_url.rstrip('/')}{request.full_path.rstrip('?')}" if public_url else request.url,
-            headers={name.lower(): value for name, value in request.headers},
+            headers={header.lower(): value for header, value in request.headers},
             body=request.get_data(cache=False),
         )
         return _plain(inboxes[name].answer(received))
@@ -46,7 +46,7 @@ def create_app(inboxes: Mapping[str, Inbox], ledger: Ledger, *, public_url: str 
         """Tell whether what comes can be kept."""
         try:
             ledger.inbox.ready()
-        except StorageError:
+        except GemeenteConnectError:
             return _plain(Answer(503, "the ledger cannot be written"))
         return _plain(Answer(200, "ok"))
 

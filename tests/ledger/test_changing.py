@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
+import time_machine
 
 from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import (
@@ -232,6 +233,21 @@ def test_a_change_of_a_message_that_is_not_known_waits_for_it(ledger: Ledger) ->
     assert _texts(ledger) == {"m1": "Verbeterd", "m2": "Bericht 2"}
 
 
+def test_a_change_whose_message_never_comes_goes_to_a_person_and_still_waits(ledger: Ledger, sql: Sql) -> None:
+    _store(ledger, changes=(_edited("m1", "Verbeterd", at=LATER),))
+    _store(ledger, changes=(StatusChanged(account=ACCOUNT, target="m2", status="read", at=START),))
+    assert ledger.never_came(ACCOUNT) == {}
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=8)):
+        ((key, reason),) = ledger.never_came(ACCOUNT).items()
+        assert "did not come" in reason
+        assert list(ledger.refused()) == [key]
+        assert ledger.never_came(ACCOUNT) == {}
+    assert sql("SELECT target FROM parked_changes") == [("m1",)], "a status of what never came says nothing"
+    _store(ledger, message(1))
+    assert _texts(ledger)["m1"] == "Verbeterd"
+    assert ledger.refused() == {}
+
+
 def test_changes_without_a_time_that_waited_are_applied_in_the_order_in_which_they_came(ledger: Ledger) -> None:
     for number in range(9):
         _store(ledger, changes=(_edited("m1", f"Versie {number}", id_="m1"),))
@@ -334,3 +350,18 @@ def test_a_deleted_message_is_offered_without_its_attachments(ledger: Ledger) ->
     _store(ledger, changes=(_deleted(before.id),))
     (after,) = _messages(ledger).values()
     assert (before.attachments, after.attachments) == ((photo,), ())
+
+
+@pytest.mark.parametrize("seen", [{"text": ""}, {"text": "Bericht zonder tekst", "kind": "unsupported"}])
+def test_a_sight_that_shows_less_than_was_read_before_takes_nothing_away(ledger: Ledger, seen: dict[str, str]) -> None:
+    _store(ledger, message(1, id="m1", text="Kijk, hier is het"))
+    assert _store(ledger, message(1, id="m1").model_copy(update=seen)) == (0, 1, 0, [])
+    assert _texts(ledger) == {"m1": "Kijk, hier is het"}
+    assert _store(ledger, message(1, id="m1", text="", edited_at=LATER)) == (0, 0, 1, []), "this one is an edit"
+    assert _texts(ledger) == {"m1": ""}
+
+
+def test_what_could_not_be_read_at_first_is_shown_once_it_can(ledger: Ledger) -> None:
+    _store(ledger, message(1, id="m1", kind="unsupported", text="Bericht zonder tekst"))
+    _store(ledger, message(1, id="m1", kind="location", text="Locatie: Raadhuisplein 1"))
+    assert _texts(ledger) == {"m1": "Locatie: Raadhuisplein 1"}

@@ -22,6 +22,8 @@ from gemeente_connect.ledger import Ledger
 
 _THREADS = 16  # what they bring at the same time waits for the disk once
 _BACKLOG = 1024
+_CONNECTIONS = 2000  # at the same time: some hundreds that were left half open stop nobody
+_SILENT = 30  # seconds without a byte, after which a connection is closed
 
 
 @click.command()
@@ -77,5 +79,13 @@ def _server(app: Any, host: str, port: int) -> Any:
         message = f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host or --port"
         raise ConfigError(message) from None
     return create_server(
-        app, sockets=[listening], ident=None, threads=_THREADS, max_request_body_size=LARGEST + 1, backlog=_BACKLOG
+        app,
+        sockets=[listening],
+        ident=None,
+        threads=_THREADS,
+        max_request_body_size=LARGEST + 1,
+        backlog=_BACKLOG,
+        connection_limit=_CONNECTIONS,
+        channel_timeout=_SILENT,
+        asyncore_use_poll=True,  # `select` ends at 1024 files
     )

@@ -54,7 +54,7 @@ def read(response: requests.Response, shape: type[T]) -> T:
     """
     adapter: TypeAdapter[T] = _adapter(shape)  # type: ignore[arg-type] # a type is hashable
     try:
-        value = adapter.validate_json(response.content)
+        value = _validated(adapter, response.content)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_context=False, include_url=False)
     else:
@@ -67,6 +67,19 @@ def read(response: requests.Response, shape: type[T]) -> T:
     named = ", ".join(f"{_field(each['loc'], known)} ({each['type']})" for each in problems[:10])
     message = f"{request_line(response)}: the answer is not as expected: {named}"
     raise RejectedError(message)
+
+
+def _validated(adapter: TypeAdapter[T], content: bytes) -> T:
+    try:
+        return adapter.validate_json(content)
+    except ValidationError as error:
+        if error.errors(include_input=False, include_context=False, include_url=False)[0]["type"] != "json_invalid":
+            raise
+        try:  # half an emoji, escaped, is JSON for everybody but pydantic
+            value = stdlib_json.loads(content)
+        except (ValueError, RecursionError):
+            raise error from None
+    return adapter.validate_python(value)
 
 
 def _field(location: tuple[int | str, ...], known: set[str]) -> str:
@@ -130,8 +143,8 @@ def _problems(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _word(value: object) -> str:
-    fits = isinstance(value, str) and re.fullmatch(r"[\w.\[\]-]{1,80}", value) and mask(value) == value
-    return str(value) if fits else "?"
+    word = str(value) if isinstance(value, str | int) else ""
+    return word if re.fullmatch(r"[\w.\[\]-]{1,80}", word) and mask(word) == word else "?"
 
 
 def seconds(retry_after: str) -> float | None:

@@ -195,7 +195,7 @@ class ApiSession:
             url = target.geturl() if target else location
             options["params"] = None
         message = f"{request_line(response)}: redirected more than {_MOST_REDIRECTS} times"
-        raise ConfigError(message)
+        raise RejectedError(message)
 
     def _under_base(self, method: str, link: str) -> tuple[requests.Session, str]:
         base = self._base

@@ -139,6 +139,10 @@ class Ledger:
         """Keep that an attachment was fetched."""
         self._fetching.fetched(account, wanted, sha256, size, media_type)
 
+    def never_came(self, account: str) -> dict[str, str]:
+        """Refuse the edits and deletions whose message did not come for a week. Gives the reasons of new ones."""
+        return self._storing.never_came(account)
+
     def fetch_failed(self, account: str, wanted: Wanted, reason: str) -> bool:
         """Keep that an attachment could not be fetched. True: for the first time."""
         return self._fetching.failed(account, wanted, reason)

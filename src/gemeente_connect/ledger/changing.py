@@ -33,6 +33,11 @@ _SEVERAL = (
     "several messages of this sender in this minute could be the one that was {}: look in the chat which one it is, "
     "correct the record by hand, then drop this"
 )
+_NEVER_CAME = (
+    "it changes a message that did not come in a week: look in the channel what it says, correct the record by hand, "
+    "then drop this"
+)
+_A_WEEK = 7 * 24 * 60 * 60 * 1_000_000
 _BY_ID = (
     "SELECT seq FROM messages WHERE account = ? AND id = ? "
     "UNION SELECT message FROM aliases WHERE account = ? AND alias = ?"
@@ -52,6 +57,14 @@ def _any_change() -> TypeAdapter[Change]:
 def read_change(body: str | bytes) -> Change:
     """Read a change that was kept."""
     return _any_change().validate_json(body)
+
+
+def _says_nothing(message: Message) -> bool:
+    """Tell whether a sight shows less than the message says, such as one that its provider has emptied since.
+
+    What is not visible any more was not taken back by its sender. An edit says when it was made.
+    """
+    return message.edited_at is None and (not message.text or message.kind == "unsupported")
 
 
 def several(change: Edited | Deleted) -> str:
@@ -95,6 +108,27 @@ class Changing:
             found += rows
         return [read_change(body) for _, body in sorted(found)]  # in the order in which they came
 
+    def never_came(self, account: int) -> dict[str, str]:
+        """List for a person the edits and deletions whose message did not come for a week. Statuses of such are let go.
+
+        They go on waiting: what comes after all is changed. Gives the reasons by message, of those that are new.
+        """
+        where = "FROM parked_changes WHERE account = ? AND parked_at < ?"
+        week_ago = now() - _A_WEEK
+        if not self._db.one(f"SELECT 1 {where} LIMIT 1", (account, week_ago)):
+            return {}
+        refused: dict[str, str] = {}
+        with self._db.transaction():
+            for seq, body in self._db.read(f"SELECT seq, body {where} ORDER BY seq", (account, week_ago)):
+                change = read_change(body)
+                if isinstance(change, StatusChanged):
+                    self._db.write("DELETE FROM parked_changes WHERE seq = ?", (seq,))
+                    continue
+                self._db.write("UPDATE parked_changes SET parked_at = ? WHERE seq = ?", (NEVER, seq))
+                if isinstance(change, Edited | Deleted) and self._refuse(change, _NEVER_CAME) == "refused":
+                    refused[change.message.id] = _NEVER_CAME
+        return refused
+
     def see_again(self, account: int, seq: int, message: Message) -> bool:
         """Compare a message with what is stored, and update it. True: something changed."""
         hold_conversation(self._db, seq)
@@ -107,7 +141,7 @@ class Changing:
         changed = False
         if message.deleted_at and not deleted_at:
             changed = self._write(seq, message.text, deleted_at=micros(message.deleted_at))
-        elif text != message.text and not deleted_at and not _leaves_out(message):
+        elif text != message.text and not deleted_at and not _says_nothing(message):
             changed = self._complete(seq, message.text) or (
                 self._is_newer(seq, message, edited_at)
                 and self._write(seq, message.text, edited_at=micros(message.edited_at) if message.edited_at else now())
@@ -153,7 +187,7 @@ class Changing:
                     return self._park(account, change.target, change)
                 return change.message.model_copy(update={mark: at})
             if len(found) > 1:
-                return self._refuse(change)
+                return self._refuse(change, several(change))
             seq = found[0]
         self._alias(account, change.message.id, seq)
         self._refusals.settle("change", change.message.account, change.message.id)
@@ -193,12 +227,12 @@ class Changing:
     def _aliases(self, seq: int) -> set[str]:
         return {alias for (alias,) in self._db.read("SELECT alias FROM aliases WHERE message = ?", (seq,))}
 
-    def _refuse(self, change: Edited | Deleted) -> Outcome:
+    def _refuse(self, change: Edited | Deleted, reason: str) -> Outcome:
         new = self._refusals.add(
             "change",
             change.message.account,
             change.message.id,
-            several(change),
+            reason,
             raw=change.model_dump_json().encode(),
         )
         return "refused" if new else "known"
@@ -209,9 +243,9 @@ class Changing:
 
     def _park(self, account: int, target: str, change: Change) -> Outcome:
         self._db.write(
-            "INSERT INTO parked_changes (account, target, body) VALUES (?, ?, ?) "
+            "INSERT INTO parked_changes (account, target, body, parked_at) VALUES (?, ?, ?, ?) "
             "ON CONFLICT (account, target, body) DO NOTHING",
-            (account, target, change.model_dump_json()),
+            (account, target, change.model_dump_json(), now()),
         )
         return "parked"
 
@@ -264,8 +298,3 @@ class Changing:
             "ON CONFLICT (account, alias) DO NOTHING",
             (account, alias, seq, account, alias),
         )
-
-
-def _leaves_out(message: Message) -> bool:
-    """Tell whether it only says that there is something, which takes nothing away from what is known of it."""
-    return not message.text and any(attachment.missing == "omitted" for attachment in message.attachments)

@@ -94,9 +94,9 @@ class Refusals:
         )
 
     def settle_parts(self, account: str, beginning: str) -> None:
-        """Take away what was unreadable of one whole, by how its keys begin: the whole is read again."""
+        """Take away what was unreadable of one whole, by how its keys begin: it is read again. Not what was dropped."""
         self._db.write(
-            "DELETE FROM refusals WHERE kind = 'unreadable' AND account = ? AND key LIKE ?",
+            "DELETE FROM refusals WHERE kind = 'unreadable' AND account = ? AND key LIKE ? AND dropped = 0",
             (self._names.account(account), f"{beginning}%"),
         )
 

@@ -174,6 +174,7 @@ MIGRATIONS: tuple[str, ...] = (
     );
     """,
     """
+    ALTER TABLE parked_changes ADD COLUMN parked_at BIGINT NOT NULL DEFAULT 0;
     CREATE TABLE inbox (                       -- what was pushed: kept before it is answered, read later
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         account INTEGER NOT NULL REFERENCES accounts,
@@ -182,7 +183,9 @@ MIGRATIONS: tuple[str, ...] = (
         url TEXT NOT NULL,
         headers TEXT NOT NULL,
         body BLOB NOT NULL,
-        is_read INTEGER NOT NULL DEFAULT 0
+        digest TEXT NOT NULL,                  -- of URL and body: what is sent again is not kept again
+        is_read INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (account, digest)
     );
     CREATE INDEX inbox_to_read ON inbox (account, seq) WHERE is_read = 0;
     """,

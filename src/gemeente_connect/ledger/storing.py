@@ -227,6 +227,11 @@ class Storing:
         if self._changing.apply(number, read_change(body)) == "changed":
             self._refusals.settle("change", account, key)
 
+    def never_came(self, account: str) -> dict[str, str]:
+        """List the changes of an account that wait for a message in vain."""
+        number = self._names.account_if_known(account)
+        return {} if number is None else self._changing.never_came(number)
+
     def _unpark(self, account: int, ids: Iterable[str], stored: Stored) -> None:
         for change in self._changing.parked(account, ids):
             stored.changed += self._changing.apply(account, change) == "changed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -18,6 +18,7 @@ from gemeente_connect.syncing.report import Report, Watch, bug, guarded, unwatch
 
 if TYPE_CHECKING:
     from gemeente_connect.files import Kept  # not loaded by a run that keeps no attachments
+    from gemeente_connect.ledger.inbox import Payload
 
 BatchT = TypeVar("BatchT", bound=Batch)
 _ENOUGH = 3  # attachments in a row that the other side cannot give: it is down, and is asked for no more
@@ -51,12 +52,15 @@ def collect(
     report = report if report is not None else Report()
     skipped = Skipped(skip)
     fetching = _Fetching(channel, ledger, files, report) if files is not None else None
+
+    def keep(batch: Batch) -> Batch:
+        kept = _without(batch, skipped, report)
+        _add(report, ledger.store(channel.account, channel.kind, kept, quiet_gap))
+        return kept
+
+    _read_inbox(channel, ledger, keep)
     if fetching:
-        fetching.run()  # what is left from earlier runs
-    if isinstance(channel, Receiver):
-        _read_inbox(channel, ledger, quiet_gap, skipped, report)
-        if fetching:
-            fetching.run()
+        fetching.run()  # also what is left from earlier runs
     since = ledger.cursor(channel.account)
     for page in _pages(channel, since):
         kept = _without(page, skipped, report)
@@ -66,25 +70,29 @@ def collect(
         if fetching and (kept.messages or kept.changes):
             fetching.run()
         watch("collect", report.new + report.known + report.changed, None)
+    report.refused |= ledger.never_came(channel.account)
     return report
 
 
-def _read_inbox(channel: Channel, ledger: Ledger, quiet_gap: timedelta, skipped: Skipped, report: Report) -> None:
-    """Read what was pushed since the last time. A payload that cannot be read is kept, and stops no other."""
-    assert isinstance(channel, Receiver)  # noqa: S101 - said by the caller
+def _read_inbox(channel: Channel, ledger: Ledger, keep: Callable[[Batch], Batch]) -> None:
+    """Read what was pushed since the last time."""
+    if not isinstance(channel, Receiver):
+        return
     for payloads in ledger.inbox.unread(channel.account):
-        for payload in payloads:
-            key = f"{UNREAD}{payload.number}"
-            try:
-                batch = channel.read(payload.received)
-            except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
-                reason = str(error) if isinstance(error, RejectedError) else bug(channel.account, error)
-                batch = Batch(unreadable=(Unreadable(id=key, reason=reason, raw=payload.received.body),))
-            else:
-                items = tuple(u.model_copy(update={"id": f"{key}/{u.id}"}) for u in batch.unreadable)
-                batch = batch.model_copy(update={"unreadable": items, "readable": (*batch.readable, key)})
-            _add(report, ledger.store(channel.account, channel.kind, _without(batch, skipped, report), quiet_gap))
-        ledger.inbox.done([payload.number for payload in payloads])  # not before: read twice it stays the same
+        held = [each.number for each in payloads if keep(_read(channel, channel.account, each)).unreadable]
+        ledger.inbox.done([each.number for each in payloads], held=held)  # not before: read twice it stays the same
+
+
+def _read(channel: Receiver, account: str, payload: Payload) -> Batch:
+    """Read one payload. One that cannot be read is kept for a person, and stops no other."""
+    key = f"{UNREAD}{payload.number}"
+    try:
+        batch = channel.read(payload.received)
+    except Exception as error:  # noqa: BLE001 - a plugin may fail in any way, and stops nothing else
+        reason = str(error) if isinstance(error, RejectedError) else bug(account, error)
+        return Batch(unreadable=(Unreadable(id=key, reason=reason, raw=payload.received.body),))
+    items = tuple(each.model_copy(update={"id": f"{key}/{each.id}"}) for each in batch.unreadable)
+    return batch.model_copy(update={"unreadable": items, "readable": (*batch.readable, key)})
 
 
 def _add(report: Report, stored: Stored) -> None:

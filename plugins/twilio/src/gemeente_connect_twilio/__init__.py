@@ -1,0 +1,1 @@
+"""Channels for gemeente_connect that read WhatsApp and SMS through Twilio."""
