@@ -108,7 +108,11 @@ class _Reading:
                 self._refuse(place.account, update, Unfit(problem))
                 continue
             try:
-                self._keep(list(READERS[update.name](place, update.item, update.thread)))
+                found = list(READERS[update.name](place, update.item, update.thread))
+                for each in found:
+                    if isinstance(each, Unfit):
+                        self._refuse(place.account, update, each)
+                self._keep([each for each in found if not isinstance(each, Unfit)])
             except Unfit as unfit:
                 self._refuse(place.account, update, unfit)
             except ValueError:  # what no model takes, such as a text of ten million characters
