@@ -24,10 +24,12 @@ from gemeente_connect.errors import (
     StorageError,
     TemporaryError,
 )
+from gemeente_connect.ledger.replies import Addressee
 from gemeente_connect.models import Deleted, Message, Participant, StatusChanged
 from gemeente_connect.syncing import Report, sync
-from gemeente_connect.testing import Crash, survey, tell
+from gemeente_connect.testing import Crash, disk_full, survey, tell
 from gemeente_connect.testing.builders import ACCOUNT, message, page, participant
+from gemeente_connect.testing.deaths import Fault, death
 from gemeente_connect.testing.fakes import FakeCaseSystem, FakeChannel, FakeReplyingChannel
 
 TEXT = "Uw paspoort ligt klaar."
@@ -343,6 +345,26 @@ def test_what_may_still_arrive_is_not_sent_again_yet(ledger: Ledger) -> None:
     assert len(channel.sent) == 1
 
 
+def test_two_people_who_answer_at_the_same_time_do_not_both_send(ledger: Ledger) -> None:
+    class Colleague(FakeReplyingChannel):
+        """While it sends, a colleague answers the same resident."""
+
+        said: str | None = None
+
+        def reply(self, outgoing: Outgoing) -> str:
+            if self.said is None:
+                self.said = "the colleague was told"
+                with pytest.raises(RejectedError, match="not known whether"):
+                    reply(self, ledger, key, "Ik zoek het uit.")
+            return super().reply(outgoing)
+
+    channel = Colleague([asked()])
+    sync(channel, FakeCaseSystem(), ledger=ledger, start="all")
+    key = only(ledger)
+    reply(channel, ledger, key, TEXT)
+    assert [o.said for o in channel.sent.values()] == [TEXT]
+
+
 def test_a_bug_of_the_plugin_leaves_it_in_doubt_and_tells_nothing_personal(ledger: Ledger) -> None:
     channel = opened(ledger)
     channel.refusal = ValueError(TEXT)
@@ -369,7 +391,8 @@ def test_what_is_said_shows_in_no_repr() -> None:
     outgoing = Outgoing(
         key="k", thread="+31612345678", to=participant(), heard_at=datetime.now(UTC), at=datetime.now(UTC), said=TEXT
     )
-    shown = f"{outgoing!r} {Template(name='t', parameters=(TEXT,))!r}"
+    to = Addressee(1, ACCOUNT, "+31612345678", participant(), datetime.now(UTC))
+    shown = f"{outgoing!r} {Template(name='t', parameters=(TEXT,))!r} {to!r}"
     assert (TEXT in shown, "6123456" in shown) == (False, False)
 
 
@@ -425,9 +448,10 @@ class World:
         yield from (("sent", outgoing.said) for outgoing in self.channel.sent.values())
 
 
+@pytest.mark.parametrize("accident", [death, disk_full], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("told", [True, False], ids=["statuses with keys", "an echo"])
 def test_a_reply_is_sent_once_and_kept_once_wherever_it_dies(
-    tmp_path: Path, pytestconfig: pytest.Config, *, told: bool
+    tmp_path: Path, pytestconfig: pytest.Config, accident: Fault, *, told: bool
 ) -> None:
     numbers = count()
 
@@ -436,7 +460,8 @@ def test_a_reply_is_sent_once_and_kept_once_wherever_it_dies(
         folder.mkdir()
         return World(folder, told=told)
 
-    found = survey(f"a reply, {'status' if told else 'echo'}", world, World.run, World.state)
+    name = f"a reply, {'status' if told else 'echo'}, {accident.__name__}"
+    found = survey(name, world, World.run, World.state, fault=accident)
     tell(pytestconfig, found)
     assert not found.wounds, found
     assert found.tried > 5

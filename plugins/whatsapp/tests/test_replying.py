@@ -15,15 +15,28 @@ import pytest
 
 from gemeente_connect import FileStore, Ledger, collect, reply
 from gemeente_connect.abilities import Outgoing, Replies, Template
-from gemeente_connect.errors import AuthError, RejectedError, TemporaryError
+from gemeente_connect.errors import AuthError, RejectedError, StorageError, TemporaryError
 from gemeente_connect.inbox import Inbox
 from gemeente_connect.models import Identity, Participant
 from gemeente_connect.syncing import Report
-from gemeente_connect.testing import survey, tell
+from gemeente_connect.testing import FaultyProxy, disk_full, survey, tell
+from gemeente_connect.testing.deaths import Fault as Accident
+from gemeente_connect.testing.deaths import death
+from gemeente_connect.testing.faults import (
+    Fault,
+    answer_lost,
+    answers,
+    bad_gateway,
+    drip,
+    reset,
+    reset_in_body,
+    truncated,
+)
 from gemeente_connect_whatsapp.channel import WhatsAppChannel
 from gemeente_connect_whatsapp.sending import LONGEST, key_of
 from gemeente_connect_whatsapp.testing import ACCOUNT, PHONE_NUMBER_ID, GraphServer, contact, payload, received, text
 from gemeente_connect_whatsapp.testing.payloads import NUMBER, RESIDENT, USER_ID, Item, echo, status
+from gemeente_connect_whatsapp.testing.phone import NotSent
 
 TEXT = "Uw paspoort ligt klaar."
 Open = Callable[..., WhatsAppChannel]
@@ -41,8 +54,12 @@ class Chat:
     def push(self, *payloads: Item) -> None:
         inbox = Inbox(self.channel, self.ledger)
         for each in payloads:
-            assert inbox.answer(received(each)).status == 200
-        assert not collect(self.channel, self.ledger).errors
+            answer = inbox.answer(received(each))
+            if answer.status == 503:
+                raise StorageError(str(answer))
+            assert answer.status == 200
+        for error in collect(self.channel, self.ledger).errors:
+            raise error
 
     def statuses(self) -> None:
         """Let WhatsApp push what it has to tell of what was sent."""
@@ -292,6 +309,44 @@ def test_an_error_holds_nothing_personal(chat: Chat, said: str | Template) -> No
     assert not [word for word in (TEXT, RESIDENT, USER_ID, "Fatima") if word in told]
 
 
+# ---- what the network does to it -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault", [reset, answer_lost, reset_in_body, truncated, bad_gateway, answers(500), answers(500, done=True)],
+    ids=lambda fault: fault.__name__,
+)  # fmt: skip
+def test_whatever_the_network_does_it_is_sent_once_at_most_and_the_status_tells(
+    chat: Chat, open_channel: Open, fault: Fault
+) -> None:
+    with FaultyProxy(chat.graph.url) as proxy, closing(open_channel(base_url=proxy.url)) as chat.channel:
+        chat.channel.lands_within = timedelta(0)  # type: ignore[attr-defined] # nothing is under way any more
+        proxy.fail(fault, "POST")
+        with pytest.raises(RejectedError, match="not known whether"):
+            chat.reply()
+        assert len(proxy.requests) == 1
+        chat.statuses()
+        if not chat.graph.phone.sent:
+            chat.reply(again=True)
+            chat.statuses()
+    (sent,) = chat.graph.phone.sent
+    assert chat.said()[chat.conversation][1:] == [(sent["id"], TEXT, "sent")]
+    assert chat.ledger._db.read("SELECT key FROM replies WHERE set_aside = 0") == []
+
+
+def test_a_slow_answer_is_one_and_no_connection_means_that_nothing_was_sent(chat: Chat, open_channel: Open) -> None:
+    with FaultyProxy(chat.graph.url) as proxy, closing(open_channel(base_url=proxy.url)) as chat.channel:
+        proxy.fail(drip, "POST")
+        chat.reply()
+        proxy.close()
+        with pytest.raises(TemporaryError) as error:
+            chat.reply("Nog iets")
+        assert error.value.nothing_done
+        proxy.reopen()
+        chat.reply("Nog iets")
+    assert len(chat.graph.phone.sent) == 2
+
+
 # ---- statuses and echoes ---------------------------------------------------------------------------------------------
 
 
@@ -393,8 +448,9 @@ class World:
         yield from (("sent", each["text"]["body"]) for each in self.graph.phone.sent)
 
 
+@pytest.mark.parametrize("accident", [death, disk_full], ids=lambda each: each.__name__)
 def test_a_reply_is_sent_once_and_kept_once_wherever_it_dies(
-    open_channel: Open, tmp_path: Path, pytestconfig: pytest.Config
+    open_channel: Open, tmp_path: Path, pytestconfig: pytest.Config, accident: Accident
 ) -> None:
     numbers, servers = count(), []
 
@@ -409,7 +465,8 @@ def test_a_reply_is_sent_once_and_kept_once_wherever_it_dies(
         channel.lands_within = timedelta(0)  # type: ignore[attr-defined] # nothing is under way on this machine
         return World(graph, channel, folder)
 
-    found = survey("a reply through WhatsApp", world, World.run, World.state)
+    name = f"a reply through WhatsApp, {accident.__name__}"
+    found = survey(name, world, World.run, World.state, fault=accident)
     for server in servers:
         server.close()
     tell(pytestconfig, found)
@@ -437,3 +494,18 @@ def test_the_stand_in_answers_to_a_user_id_without_a_number(graph: GraphServer) 
     assert by_user == [{"input": USER_ID, "user_id": USER_ID}]
     assert both == [{"input": RESIDENT, "wa_id": RESIDENT}]
     assert NUMBER not in json.dumps([by_user, both])
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({}, 100),
+        ({"messaging_product": "whatsapp"}, 131008),
+        ({"messaging_product": "whatsapp", "to": RESIDENT, "type": "text", "text": {"body": ""}}, 100),
+        ({"messaging_product": "whatsapp", "to": RESIDENT, "type": "poll"}, 131051),
+    ],
+)
+def test_the_stand_in_refuses_what_is_no_message(graph: GraphServer, asked: Item, code: int) -> None:
+    with pytest.raises(NotSent) as error:
+        graph.phone.send(asked)
+    assert error.value.code == code

@@ -57,7 +57,10 @@ def draft(outgoing: Outgoing, account: str) -> Message:
             message = f"the text has {len(said)} characters, and WhatsApp takes {LONGEST}: make it shorter"
             raise RejectedError(message)
         if outgoing.at - outgoing.heard_at >= WITHIN:
-            message = "the resident last wrote more than 24 hours ago: WhatsApp takes only a template now (--template)"
+            message = (
+                "the resident last wrote more than 24 hours ago, as far as was collected: WhatsApp takes only a "
+                "template then (--template)"
+            )
             raise RejectedError(message)
     told = content(wire.Message.model_validate(_content(said)))
     return Message(
