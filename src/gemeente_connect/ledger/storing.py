@@ -160,21 +160,23 @@ class Storing:
             return False
         sent_at = micros(message.sent_at)
         self._placing.stretch(conversation, sent_at, sent_at)
-        self._insert_into(account, [message], {message.id: conversation})
+        self._insert_into(account, [message], {message.id: sent_at}, {message.id: conversation})
         self._unpark(account, _keys(message), Stored())
         return True
 
     def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
         times = {m.id: micros(m.sent_at) for m in messages}
-        self._insert_into(account, messages, self._conversations(account, messages, times, gap))
+        self._insert_into(account, messages, times, self._conversations(account, messages, times, gap))
 
-    def _insert_into(self, account: int, messages: Sequence[Message], conversations: Mapping[str, int]) -> None:
+    def _insert_into(
+        self, account: int, messages: Sequence[Message], times: Mapping[str, int], conversations: Mapping[str, int]
+    ) -> None:
         senders = {m.sender.id: m.sender for m in messages if m.sender}
         numbers = {key: self._names.participant(account, sender) for key, sender in senders.items()}
         self._db.write_all(
             _INSERT,
             [
-                self._row(account, m, conversations.get(m.id), numbers[m.sender.id] if m.sender else None)
+                self._row(account, m, conversations.get(m.id), times[m.id], numbers[m.sender.id] if m.sender else None)
                 for m in messages
             ],
         )
@@ -189,9 +191,9 @@ class Storing:
         if attachments:
             self._db.write_all(_INSERT_ATTACHMENT, attachments)
 
-    def _row(self, account: int, m: Message, conversation: int | None, sender: int | None) -> Row:
+    def _row(self, account: int, m: Message, conversation: int | None, sent_at: int, sender: int | None) -> Row:
         return (
-            account, m.id, self._names.thread(account, m.thread), conversation, micros(m.sent_at), m.position,
+            account, m.id, self._names.thread(account, m.thread), conversation, sent_at, m.position,
             m.direction, sender, m.kind, m.text, m.reply_to,
             micros(m.edited_at) if m.edited_at else None, micros(m.deleted_at) if m.deleted_at else None, m.status,
             int(m.internal),
