@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gemeente_connect.models import Participant as Participant
     from gemeente_connect.models import Turn as Turn
     from gemeente_connect.plugins import discover as discover
+    from gemeente_connect.replying import reply as reply
     from gemeente_connect.syncing import Report as Report
     from gemeente_connect.syncing import collect as collect
     from gemeente_connect.syncing import deliver as deliver
@@ -56,6 +57,7 @@ _HOMES = {
     "ledger": ("Ledger",),
     "models": ("Attachment", "Conversation", "Identity", "Message", "Participant", "Turn"),
     "plugins": ("discover",),
+    "replying": ("reply",),
     "syncing": ("Report", "collect", "deliver", "plan", "sync"),
     "syncing.adopting": ("adopt",),
     "syncing.detaching": ("detach",),

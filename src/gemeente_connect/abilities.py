@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from gemeente_connect.contracts import Batch, Findable, Refs
-from gemeente_connect.models import Conversation, Identity, Model, NonEmpty
+from gemeente_connect.models import Conversation, Identity, Message, Model, NonEmpty, Participant
 from gemeente_connect.privacy import Personal
 
 
@@ -66,6 +66,49 @@ class Flushes(Protocol):
 
     def flush(self) -> None:
         """Let all that was delivered survive a power cut. Receipts are kept after it."""
+
+
+class Template(Model):
+    """A text that was approved beforehand, which the channel knows by name."""
+
+    name: NonEmpty
+    language: NonEmpty = "nl"
+    parameters: Annotated[tuple[str, ...], Personal("text")] = ()
+    """What is filled in, in order."""
+
+
+class Outgoing(Model):
+    """What a person answers a resident."""
+
+    key: NonEmpty
+    """Ours, and of this one alone. A channel that can, sends it along, and gives it back as `StatusChanged.reply`."""
+    thread: Annotated[str, Field(min_length=1), Personal("address")]
+    to: Participant
+    """Who wrote last in the conversation, with all that is known of them."""
+    heard_at: AwareDatetime
+    """When a resident last wrote in the thread, in this conversation or in another."""
+    at: AwareDatetime
+    """When it is sent."""
+    said: Annotated[str | Template, Personal("text")]
+    """What is said: a text that is not empty, or a template."""
+
+
+@runtime_checkable
+class Replies(Protocol):
+    """A channel in which residents can be answered. Only a person who says so does that; no sync ever calls it."""
+
+    def draft(self, outgoing: Outgoing) -> Message:
+        """Make the message as it will stand in the conversation, with the key for an id. Asks nobody.
+
+        Raises RejectedError, which says what to do, when it cannot be sent: too long, too late, no address.
+        """
+
+    def reply(self, outgoing: Outgoing) -> str:
+        """Send it, and give the id under which the channel knows it from now on. Never tries twice.
+
+        Raises AuthError, RejectedError, or TemporaryError with `nothing_done` only where it was certainly not sent.
+        Any other TemporaryError leaves it in doubt.
+        """
 
 
 class Finding(Model):

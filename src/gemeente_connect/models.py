@@ -269,6 +269,8 @@ class StatusChanged(Model):
     target: NonEmpty
     status: Status
     at: AwareDatetime
+    reply: str | None = None
+    """The key of the reply that the message was sent as, where the channel gives it back: then it was sent."""
 
 
 class IdentityChanged(Model):

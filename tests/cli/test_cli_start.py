@@ -93,6 +93,7 @@ def test_the_configuration_is_named_before_or_after_the_command_or_by_the_enviro
     assert run("check", "--config", "none.toml").returncode == 2
 
 
+FIRST = conversation_id("acme:gemeente", "+31612345600", "m0")
 EVERY = [
     (("plan", "daily"), documents.Planning),
     (("check",), documents.Checks),
@@ -108,7 +109,8 @@ EVERY = [
     (("sync", "second", "third"), documents.Runs),
     (("reconcile", "loket"), documents.Comparison),
     (("adopt", "second"), documents.Adoption),
-    (("detach", conversation_id("acme:gemeente", "+31612345600", "m0")), documents.Detaching),
+    (("detach", FIRST), documents.Detaching),
+    (("reply", FIRST, "--text", "Uw paspoort ligt klaar.", "--again"), documents.Replied),
     (("stats",), documents.Stats),
     (("receive",), documents.Failure),
     (("sync", "nobody"), documents.Failure),

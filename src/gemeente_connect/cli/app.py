@@ -24,6 +24,7 @@ COMMANDS = {
     "reconcile": ("mending", "Compare the ledger with what a case system holds now. Writes nothing."),
     "adopt": ("mending", "Rebuild a lost ledger from a case system, so that nothing is delivered there twice."),
     "detach": ("mending", "Take a conversation away from a resident it was wrongly tied to, for ever."),
+    "reply": ("replying", "Answer a resident in the channel they wrote in. Sends one message, once."),
     "stats": ("stats", "Count conversations by channel and month: as a table, CSV or a picture."),
 }
 """By name, the module a command lives in and what `--help` says of it, so that help loads none of them."""

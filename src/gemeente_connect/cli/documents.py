@@ -12,6 +12,7 @@
 | `reconcile` | `Comparison` |
 | `adopt` | `Adoption` |
 | `detach` | `Detaching` |
+| `reply` | `Replied` |
 | `stats` | `Stats` |
 | any, when an error ended it | `Failure` |
 
@@ -285,6 +286,20 @@ class Detaching(TypedDict):
 
     conversation: str
     case_systems: list[Detached]
+    exit_code: int
+
+
+class Replied(TypedDict):
+    """A message that was sent to a resident. Without its id: WhatsApp puts the telephone number into that."""
+
+    conversation: str
+    channel: str
+    """Its name in the configuration."""
+    template: str | None
+    """The name of the template; null: a text was sent."""
+    characters: int
+    """Length of what stands in the conversation."""
+    sent_at: str
     exit_code: int
 
 

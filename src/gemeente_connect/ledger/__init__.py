@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gemeente_connect.ledger.adopting import Adopting
     from gemeente_connect.ledger.inbox import Inbox
     from gemeente_connect.ledger.mending import Mending
+    from gemeente_connect.ledger.replies import Replies
 
 __all__ = [
     "LANDS_WITHIN",
@@ -274,6 +275,15 @@ class Ledger:
         from gemeente_connect.ledger.inbox import Inbox  # only channels that are pushed to need it
 
         return Inbox(self._db, self._names, self._intents)
+
+    # -- replying
+
+    @property
+    def replies(self) -> Replies:
+        """What replying to a resident asks for."""
+        from gemeente_connect.ledger.replies import Replies  # a sync does without it
+
+        return Replies(self._db, self._names, self._storing)
 
     # -- mending
 

@@ -37,7 +37,7 @@ class Placing:
         row = self._db.one("SELECT seq FROM conversations WHERE thread = ? AND own = ?", (thread, own))
         if row is None:
             return self._new(account, thread, own, first, last)
-        self._stretch(row[0], first, last)
+        self.stretch(row[0], first, last)
         return int(row[0])
 
     def by_gap(self, account: int, thread: int, times: Iterable[int], gap: timedelta) -> Mapping[int, int]:
@@ -70,9 +70,9 @@ class Placing:
         kept, *others = around
         for other in others:
             self._db.write("UPDATE messages SET conversation = ? WHERE conversation = ?", (kept.key, other.key))
-            self._stretch(kept.key, other.first, other.last)
+            self.stretch(kept.key, other.first, other.last)
             self._remove(other.key)
-        self._stretch(kept.key, times[0], times[-1])
+        self.stretch(kept.key, times[0], times[-1])
         return dict.fromkeys(times, kept.key)
 
     def _join(self, times: list[int], fixed: list[Span], loose: list[Span]) -> dict[int, int]:
@@ -82,10 +82,10 @@ class Placing:
             moved = [(nearest(sent_at, fixed).key, seq, sent_at) for seq, sent_at in rows]
             self._db.write_all("UPDATE messages SET conversation = ? WHERE seq = ?", [row[:2] for row in moved])
             for key, _, sent_at in moved:
-                self._stretch(key, sent_at, sent_at)
+                self.stretch(key, sent_at, sent_at)
             self._remove(span.key)
         for time, key in placed.items():
-            self._stretch(key, time, time)
+            self.stretch(key, time, time)
         return placed
 
     def _new(self, account: int, thread: int, own: str | None, first: int, last: int) -> int:
@@ -94,7 +94,8 @@ class Placing:
             (account, thread, own, first, last),
         )
 
-    def _stretch(self, key: int, first: int, last: int) -> None:
+    def stretch(self, key: int, first: int, last: int) -> None:
+        """Let a conversation reach over these times, and be offered again."""
         self._db.write(
             "UPDATE conversations SET revision = revision + 1, "
             "first_at = CASE WHEN first_at < ? THEN first_at ELSE ? END, "

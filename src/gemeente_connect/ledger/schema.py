@@ -189,4 +189,14 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX inbox_to_read ON inbox (account, seq) WHERE is_read = 0;
     """,
+    """
+    CREATE TABLE replies (                     -- begun, and not known to be sent or not; what is known leaves no row
+        key TEXT PRIMARY KEY,                  -- ours, which the channel may give back
+        conversation INTEGER NOT NULL REFERENCES conversations,
+        begun_at BIGINT NOT NULL,
+        body TEXT NOT NULL,                    -- the message that it becomes when it turns out to be sent
+        set_aside INTEGER NOT NULL DEFAULT 0   -- 1: a person looked, and sent another one
+    );
+    CREATE INDEX replies_by_conversation ON replies (conversation);
+    """,
 )

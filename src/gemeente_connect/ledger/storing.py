@@ -14,7 +14,7 @@ from gemeente_connect.ledger.names import Names, micros
 from gemeente_connect.ledger.originals import UNCLEAR, Originals
 from gemeente_connect.ledger.placing import Placing
 from gemeente_connect.ledger.refusals import Refusals
-from gemeente_connect.models import Attachment, Change, Deleted, Edited, Message
+from gemeente_connect.models import Attachment, Change, Deleted, Edited, Message, StatusChanged
 
 _KNOWN = "SELECT id, seq, text FROM messages WHERE account = ? AND id IN ({})"
 _KNOWN_BY_ALIAS = (
@@ -154,9 +154,23 @@ class Storing:
             rows += found
         return {row[0]: row for row in rows}
 
+    def enter(self, account: int, message: Message, conversation: int) -> bool:
+        """Store a message of a conversation that is known, within a transaction that was begun. False: it is there."""
+        if self._known(account, _keys(message)):
+            return False
+        sent_at = micros(message.sent_at)
+        self._placing.stretch(conversation, sent_at, sent_at)
+        self._insert_into(account, [message], {message.id: sent_at}, {message.id: conversation})
+        self._unpark(account, _keys(message), Stored())
+        return True
+
     def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
         times = {m.id: micros(m.sent_at) for m in messages}
-        conversations = self._conversations(account, messages, times, gap)
+        self._insert_into(account, messages, times, self._conversations(account, messages, times, gap))
+
+    def _insert_into(
+        self, account: int, messages: Sequence[Message], times: Mapping[str, int], conversations: Mapping[str, int]
+    ) -> None:
         senders = {m.sender.id: m.sender for m in messages if m.sender}
         numbers = {key: self._names.participant(account, sender) for key, sender in senders.items()}
         self._db.write_all(
@@ -208,6 +222,8 @@ class Storing:
     def _changes(self, kind: str, page: Batch, gap: timedelta, stored: Stored) -> None:
         for change in page.changes:
             account = self._names.account(_account_of(change), kind)
+            if isinstance(change, StatusChanged) and change.reply:
+                stored.new += self.was_sent(account, change.reply, change.target)
             outcome = self._changing.apply(account, change)
             if isinstance(outcome, Message):
                 self._insert(account, [outcome], gap)
@@ -219,6 +235,18 @@ class Storing:
                 stored.known += outcome == "known"
                 if outcome == "refused" and isinstance(change, Edited | Deleted):
                     stored.refused[change.message.id] = several(change)
+
+    def was_sent(self, account: int, key: str, message_id: str) -> bool:
+        """Store the reply of that key, if it was in doubt, within a transaction. True: its message was not known."""
+        row = self._db.one(
+            "DELETE FROM replies WHERE key = ? AND conversation IN (SELECT seq FROM conversations WHERE account = ?) "
+            "RETURNING conversation, body",
+            (key, account),
+        )
+        if row is None:
+            return False
+        message = Message.model_validate_json(row[1]).model_copy(update={"id": message_id})
+        return self.enter(account, message, row[0])
 
     def retry_change(self, account: str, key: str, body: bytes) -> None:
         """Try a refused change again; where it can be applied now, the refusal goes away."""

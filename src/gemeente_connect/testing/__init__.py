@@ -14,11 +14,12 @@ What most tests need can be imported from here. Nothing of it imports pytest.
 from gemeente_connect.testing.contracts import CaseSystemContract, ChannelContract
 from gemeente_connect.testing.deaths import Survey, die, settle, survey, tell
 from gemeente_connect.testing.effects import Crash, Effect, about_to
-from gemeente_connect.testing.fakes import FakeCaseSystem, FakeChannel, FakeReceiver
+from gemeente_connect.testing.fakes import FakeCaseSystem, FakeChannel, FakeReceiver, FakeReplyingChannel
 from gemeente_connect.testing.faults import FaultyProxy, disk_full
 from gemeente_connect.testing.rest import RestServer
 
 __all__ = [
     "CaseSystemContract", "ChannelContract", "Crash", "Effect", "FakeCaseSystem", "FakeChannel", "FakeReceiver",
+    "FakeReplyingChannel",
     "FaultyProxy", "RestServer", "Survey", "about_to", "die", "disk_full", "settle", "survey", "tell",
 ]  # fmt: skip

@@ -11,17 +11,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from pydantic import ValidationError
 
-from gemeente_connect.abilities import Plan, Received
+from gemeente_connect.abilities import Outgoing, Plan, Received
 from gemeente_connect.contracts import Batch, Cursor, Files, Findable, Page, Receipt, Refs, Steps
 from gemeente_connect.errors import RejectedError, TemporaryError
-from gemeente_connect.models import Attachment, Conversation, Message, Turn
+from gemeente_connect.models import Attachment, Conversation, Message, Participant, Turn
 from gemeente_connect.testing.builders import ACCOUNT
 from gemeente_connect.testing.effects import Crash, about_to
 
-__all__ = ["ALWAYS", "Crash", "FakeCaseSystem", "FakeChannel", "FakeReceiver", "Record"]
+__all__ = ["ALWAYS", "Crash", "FakeCaseSystem", "FakeChannel", "FakeReceiver", "FakeReplyingChannel", "Record"]
 
 ALWAYS = math.inf
 """For `FakeCaseSystem(down=ALWAYS)`: it takes nothing, however often it is asked."""
@@ -125,6 +126,55 @@ class FakeReceiver(FakeChannel):
         except ValidationError:
             message = "this is no batch"
         raise RejectedError(message)
+
+
+class FakeReplyingChannel(FakeChannel):
+    """A channel in which residents can be answered within a day, with texts of at most `longest` characters.
+
+    What was sent stands in `sent`, by the id that it was given. The next reply raises `refusal`, if that is set: before
+    it is sent, or after it with `after`.
+    """
+
+    lands_within = timedelta(0)
+    longest = 100
+    answered_within = timedelta(days=1)
+
+    def __init__(self, items: Sequence[Message] | Sequence[Page] = (), **settings: Any) -> None:
+        super().__init__(items, **settings)
+        self.sent: dict[str, Outgoing] = {}
+        self.refusal: BaseException | None = None
+        self.after = False
+
+    def draft(self, outgoing: Outgoing) -> Message:
+        """Make the message, and refuse it where the channel would."""
+        said = outgoing.said
+        if isinstance(said, str) and len(said) > self.longest:
+            message = f"the text is longer than {self.longest} characters"
+            raise RejectedError(message)
+        if isinstance(said, str) and outgoing.at - outgoing.heard_at >= self.answered_within:
+            message = "the resident last wrote more than 24 hours ago: send a template"
+            raise RejectedError(message)
+        return Message(
+            account=self.account, id=outgoing.key, thread=outgoing.thread, sent_at=outgoing.at, direction="out",
+            sender=Participant(id="municipality", employee=True),
+            kind="text" if isinstance(said, str) else "template",
+            text=said if isinstance(said, str) else "\n".join((f"({said.name})", *said.parameters)),
+        )  # fmt: skip
+
+    def reply(self, outgoing: Outgoing) -> str:
+        """Send it."""
+        about_to("request", "a reply through the fake")
+        if not self.after:
+            self._refuse()
+        message_id = f"sent-{len(self.sent) + 1}"
+        self.sent[message_id] = outgoing
+        self._refuse()
+        return message_id
+
+    def _refuse(self) -> None:
+        refusal, self.refusal = self.refusal, None
+        if refusal:
+            raise refusal
 
 
 @dataclass(slots=True)

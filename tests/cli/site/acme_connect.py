@@ -6,10 +6,11 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from pydantic import SecretStr
 
-from gemeente_connect.abilities import Finding, Plan
+from gemeente_connect.abilities import Finding, Outgoing, Plan
 from gemeente_connect.contracts import (
     CaseSystemConnector,
     ChannelConnector,
@@ -55,6 +56,7 @@ class ChatSettings(Settings):
     unreadable: int = 0
     fail_open: str | None = None
     fail_pages: str | None = None
+    fail_reply: str | None = None
 
 
 class Chat:
@@ -95,6 +97,25 @@ class Chat:
 
     def download(self, attachment: Attachment) -> Iterator[bytes]:
         raise NotImplementedError
+
+    def draft(self, outgoing: Outgoing) -> Message:
+        said = outgoing.said
+        return Message(
+            account=self.account,
+            id=outgoing.key,
+            thread=outgoing.thread,
+            sent_at=outgoing.at,
+            direction="out",
+            sender=Participant(id="municipality", employee=True),
+            kind="text" if isinstance(said, str) else "template",
+            text=said if isinstance(said, str) else " ".join((said.name, said.language, *said.parameters)),
+        )
+
+    def reply(self, outgoing: Outgoing) -> str:
+        fail(self._settings.fail_reply)
+        with Path("sent.txt").open("a") as stream:
+            stream.write(f"{self.draft(outgoing).text}\n")
+        return f"sent-{outgoing.key}"
 
     def close(self) -> None: ...
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gemeente_connect.abilities import Finding, Received
+from gemeente_connect.abilities import Finding, Outgoing, Received
 from gemeente_connect.contracts import Batch, Cursor, Page
 from gemeente_connect.errors import RejectedError, RemoteError
-from gemeente_connect.models import Attachment
+from gemeente_connect.models import Attachment, Message
 from gemeente_connect_whatsapp.settings import WhatsAppSettings
 
 if TYPE_CHECKING:  # receiving does without
@@ -85,6 +85,22 @@ class WhatsAppChannel:
             message = "the file cannot be had: WhatsApp did not pass it on"
             raise RejectedError(message)
         yield from self._graph.download(attachment.source)
+
+    # -- replying
+
+    def draft(self, outgoing: Outgoing) -> Message:
+        """Make the message as it will stand in the conversation. Raises RejectedError: WhatsApp would not take it."""
+        from gemeente_connect_whatsapp.sending import draft
+
+        return draft(outgoing, self.account)
+
+    def reply(self, outgoing: Outgoing) -> str:
+        """Send a text or a template to who wrote last, once, and give its id."""
+        from gemeente_connect_whatsapp.sending import request
+
+        return self._graph.send(request(outgoing))
+
+    # -- seeing whether it works
 
     def check(self) -> Iterator[Finding]:
         """See whether the token, the version and the number are right. Writes nothing."""

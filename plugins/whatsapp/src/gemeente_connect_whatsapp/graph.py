@@ -1,4 +1,4 @@
-"""The requests to Meta's Graph API: files, and what is known of the number. Reads, and writes nothing.
+"""The requests to Meta's Graph API: files, what is known of the number, and sending a message.
 
 What went wrong stands in the `code` of the answer: its status is 400 for nearly everything, also for a limit.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from requests import Response
@@ -19,6 +19,7 @@ from gemeente_connect.errors import AuthError, GemeenteConnectError, RejectedErr
 from gemeente_connect.http import ApiSession, Parameters, StatusError, read
 from gemeente_connect_whatsapp.contents import hex_digest
 from gemeente_connect_whatsapp.lenient import Many, Maybe, Wire, Word
+from gemeente_connect_whatsapp.sending import NOT_TAKEN
 from gemeente_connect_whatsapp.settings import WhatsAppSettings
 
 FILES: Final = "lookaside.fbsbx.com"
@@ -33,11 +34,13 @@ _LIMITS: Final = {
     80007: "this WhatsApp account asks too much",
     130429: "too many messages at once",
     131048: "residents reported too many messages as unwanted",
-    131056: "too many messages to one resident",
+    131056: "too many messages to one resident, so wait six seconds",
     133016: "the number was registered too often",
 }
 _CREDENTIALS: Final = frozenset({0, 3, 10, 190, 131005, *range(200, 300)})
 _LATER: Final = frozenset({1, 2, 131000, 131016, 131057, 133004})
+_TOO_MANY_TO_ONE: Final = 131056
+_BETWEEN_TWO: Final = 6.0  # seconds, to one resident
 _UNKNOWN_THING: Final = 100
 _RENEW: Final = "renew `access_token`, or give its system user the right to this number"
 _GONE: Final = "it is not there any more, or not for this number"
@@ -101,6 +104,18 @@ class Sent(Wire):
     events: Maybe[Events] = None
 
 
+class Taken(Wire):
+    """A message that WhatsApp takes."""
+
+    id: Word = None
+
+
+class Accepted(Wire):
+    """The answer to a message that was sent."""
+
+    messages: Many[Taken] = ()
+
+
 class Cursors(Wire):
     """Where a page ends."""
 
@@ -143,6 +158,18 @@ class Graph:
         fields = "id,message_id,events{delivery_status,webhook_update_state,application}"
         params: Parameters = {"fields": fields, "limit": 100, "after": after}
         return read(self._session.get(f"{self._number}/message_history", params=params), History)
+
+    def send(self, message: Mapping[str, Any]) -> str:
+        """Send a message, once, and give the id that WhatsApp knows it by."""
+        response = self._session.post(f"{self._number}/messages", message)
+        try:
+            taken = read(response, Accepted).messages
+        except RejectedError:
+            taken = ()
+        if len(taken) != 1 or not taken[0].id:  # it was taken, and nobody knows under which id
+            unclear = "the Graph API takes the message, and does not say under which id"
+            raise TemporaryError(unclear)
+        return taken[0].id
 
     def download(self, source: str) -> Iterator[bytes]:
         """Yield a file, by the source of its attachment. Raises RejectedError when it is gone, or another one.
@@ -201,12 +228,16 @@ def judge(response: Response) -> GemeenteConnectError | None:
         return None
     code = int(problem.code or 0)
     what = f"the Graph API answers with error {code}"
+    sending = response.request.method == "POST"
     if code in _CREDENTIALS:
         error: GemeenteConnectError = AuthError(f"{what}: {_RENEW}")
     elif code in _LIMITS:
-        error = TemporaryError(f"{what}: {_LIMITS[code]}", retry_after=_wait(response), nothing_done=True)
+        wait = _wait(response) or (_BETWEEN_TWO if code == _TOO_MANY_TO_ONE else None)
+        error = TemporaryError(f"{what}: {_LIMITS[code]}", retry_after=wait, nothing_done=True)
     elif code in _LATER or problem.is_transient:
         error = TemporaryError(what)
+    elif sending:
+        error = RejectedError(f"{what}: {NOT_TAKEN.get(code, _LOOK)}")
     else:
         error = RejectedError(f"{what}: {_GONE if code == _UNKNOWN_THING else _LOOK}")
     return error

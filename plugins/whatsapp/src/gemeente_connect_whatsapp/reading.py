@@ -121,7 +121,11 @@ class _Reading:
             return
         for update in _updates(change, value):
             try:
-                self._keep(_read(place, metadata, update))
+                found = _read(place, metadata, update)
+                self._keep([each for each in found if not isinstance(each, Unfit)])
+                for each in found:
+                    if isinstance(each, Unfit):
+                        self._refuse(place.account, update, each)
             except Unfit as unfit:
                 self._refuse(place.account, update, unfit)
             except RecursionError:
@@ -156,7 +160,7 @@ _CALLED: Final = {
 }
 
 
-def _read(place: Place, metadata: wire.Metadata, update: Update) -> list[Message | Change]:
+def _read(place: Place, metadata: wire.Metadata, update: Update) -> list[Message | Change | Unfit]:
     if not place.account and update.name != "errors":  # what WhatsApp itself could not do is told of any number
         raise Unfit(_ANOTHER_NUMBER if metadata.phone_number_id else _WHICH_NUMBER)
     if update.name not in READERS:

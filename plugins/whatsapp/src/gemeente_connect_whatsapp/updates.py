@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from gemeente_connect_whatsapp import wire
 from gemeente_connect_whatsapp.contents import DELETED, content, with_occasion
 from gemeente_connect_whatsapp.lenient import read_as
 from gemeente_connect_whatsapp.people import MUNICIPALITY, Ids, People, ids, ids_of
+from gemeente_connect_whatsapp.sending import NOT_TAKEN, key_of
 
 _STATUSES: Final[dict[str, Status]] = {
     "sent": "sent", "delivered": "delivered", "read": "read", "played": "played", "failed": "failed", "error": "failed",
@@ -67,7 +69,8 @@ class Place:
     people: People
 
 
-Found = Iterator[Message | Change]
+Found = Iterator[Message | Change | Unfit]
+"""An `Unfit` goes to a person, and stops nothing of the same update."""
 Reader = Callable[[Place, Any, wire.Thread | None], Found]
 
 
@@ -218,7 +221,17 @@ def _statuses(place: Place, item: object, _: wire.Thread | None) -> Found:
             account=place.account, id=f"{key}/{word}", thread=thread, sent_at=at, kind="system", text=_CALLS[word]
         )
     else:
-        yield StatusChanged(account=place.account, target=key, status=_STATUSES[word], at=at)
+        reply = key_of(told.biz_opaque_callback_data)
+        if reply and _STATUSES[word] == "failed":
+            yield Unfit(_did_not_arrive(told))
+        yield StatusChanged(account=place.account, target=key, status=_STATUSES[word], at=at, reply=reply)
+
+
+def _did_not_arrive(told: wire.Status) -> str:
+    """Say why a reply did not arrive: who sent it was told that WhatsApp took it."""
+    code = next((each.code for each in told.errors if each.code and re.fullmatch("[0-9]{1,7}", each.code)), "?")
+    advice = NOT_TAKEN.get(int(code)) if code != "?" else None
+    return f"says that a reply did not arrive, for error {code}: {advice or 'look it up in the list of error codes'}"
 
 
 def _calls(place: Place, item: object, _: wire.Thread | None) -> Found:

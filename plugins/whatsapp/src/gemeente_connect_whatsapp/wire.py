@@ -282,6 +282,8 @@ class Status(Wire):
     recipient_id: Word = None
     recipient_user_id: Word = None
     recipient_parent_user_id: Word = None
+    biz_opaque_callback_data: Word = None
+    errors: Many[Error] = ()
 
 
 class Call(Wire):

@@ -19,9 +19,10 @@ from gemeente_connect_whatsapp.testing.payloads import (
     status,
     text,
 )
+from gemeente_connect_whatsapp.testing.phone import Phone
 from gemeente_connect_whatsapp.testing.server import GraphServer
 
 __all__ = [
-    "ACCOUNT", "APP_SECRET", "PHONE_NUMBER_ID", "SETTINGS", "GraphServer", "contact", "history", "media", "payload",
-    "received", "sign", "status", "text",
+    "ACCOUNT", "APP_SECRET", "PHONE_NUMBER_ID", "SETTINGS", "GraphServer", "Phone", "contact", "history", "media",
+    "payload", "received", "sign", "status", "text",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
-"""A stand-in of Meta's Graph API on this machine: files, the number, the history of deliveries, and its errors.
+"""A stand-in of Meta's Graph API on this machine: files, the number, the history of deliveries, sending, and errors.
 
 As the real one it answers 400 to nearly everything that goes wrong, with a code; gives an address of a file that ends
-after a while; gives that file only to who sends the token; and answers by the newest version when one has ended.
+after a while; gives that file only to who sends the token; and answers by the newest version when one has ended. It
+sends the same message twice when it is asked twice.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
 from gemeente_connect_whatsapp.testing.payloads import ACCESS_TOKEN, NUMBER, PHONE_NUMBER_ID, SETTINGS
+from gemeente_connect_whatsapp.testing.phone import NotSent, Phone
 
 _VERSIONS: Final = ("v24.0", "v25.0", "v26.0")
 _PAGE: Final = 100
@@ -44,6 +46,8 @@ class GraphServer:
         """What stood in `Authorization`, of each request."""
         self.elsewhere: str | None = None
         """Where files are said to be, instead of here."""
+        self.phone = Phone()
+        """What takes messages to residents."""
         self._failures: list[_Answer] = []
         self._addresses = 0
         """How often an address was given; only the latest of a file holds."""
@@ -97,6 +101,24 @@ class GraphServer:
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             answered = first if first in _VERSIONS else _VERSIONS[-1]
             return self._thing(rest, query)._replace(headers={"facebook-api-version": answered})
+
+    def answer_post(self, target: str, token: str, body: bytes) -> _Answer:
+        """Answer a POST: a message, which is sent."""
+        url = urlsplit(target)
+        with self._lock:
+            self.asked.append(f"POST {url.path}")
+            self.tokens.append(token)
+            if self._failures:
+                return self._failures.pop(0)
+            if token != f"Bearer {ACCESS_TOKEN}":
+                return _Answer(401, _error(190, error_subcode=463))
+            _, _, *path = url.path.split("/")
+            if path != [PHONE_NUMBER_ID, "messages"]:
+                return _Answer(400, _error(100, error_subcode=33))
+            try:
+                return _json(self.phone.send(json.loads(body)))
+            except NotSent as error:
+                return _Answer(400, _error(error.code, error_data={"messaging_product": "whatsapp"}))
 
     def _thing(self, path: list[str], query: Mapping[str, str]) -> _Answer:
         if path == [PHONE_NUMBER_ID]:
@@ -160,7 +182,13 @@ class _Handler(BaseHTTPRequestHandler):
     graph: GraphServer
 
     def do_GET(self) -> None:
-        answer = self.graph.answer(self.path, self.headers.get("Authorization", ""))
+        self._send(self.graph.answer(self.path, self.headers.get("Authorization", "")))
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._send(self.graph.answer_post(self.path, self.headers.get("Authorization", ""), body))
+
+    def _send(self, answer: _Answer) -> None:
         self.send_response(answer.status)
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             self.send_header(name, value)
