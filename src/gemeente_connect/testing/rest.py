@@ -16,16 +16,18 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from gemeente_connect.testing.loopback import Answered, Asked, Loopback
 
 Row = dict[str, Any]
 Answer = tuple[int, Any]
 """A status, and a body: bytes as they are, else as JSON; None: none."""
 
 
-class RestServer:
+class RestServer(Loopback):
     """Collections of rows by name, served over HTTP on the loopback interface from a thread.
 
     `unique` names the field of a collection that the server lets stand in one row only, as some systems do with a key;
@@ -49,20 +51,7 @@ class RestServer:
         """Contents that are served under `/files/<name>`."""
         self.requests = 0
         self._lock = threading.Lock()
-        self._server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"rest": self}))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(self._as_json)
 
     def clear(self) -> None:
         """Forget everything, as if it were a new system."""
@@ -89,6 +78,12 @@ class RestServer:
             if method == "POST":
                 return self._make(collection, json.loads(body))
             return self._page(f"http://{host}/{collection}", collection, dict(parse_qsl(url.query)))
+
+    def _as_json(self, asked: Asked) -> Answered:
+        status, answer = self.answer(asked.method, asked.target, asked.body, asked.headers["Host"])
+        content = answer if isinstance(answer, bytes) else b"" if answer is None else json.dumps(answer).encode()
+        kind = f"application/{'problem+' * (status >= HTTPStatus.BAD_REQUEST)}json"
+        return Answered(status, content, {"Content-Type": kind})
 
     def _one(self, method: str, collection: str, key: str, body: bytes) -> Answer:
         rows = self.rows.get(collection, [])
@@ -127,32 +122,3 @@ class RestServer:
 
 def _problem(status: int, code: str, **more: Any) -> Answer:
     return status, {"type": "about:blank", "status": status, "code": code, **more}
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # an answer is sent as one
-    rest: RestServer
-
-    def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, answer = self.rest.answer(self.command, self.path, body, self.headers["Host"])
-        content = answer if isinstance(answer, bytes) else b"" if answer is None else json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", f"application/{'problem+' * (status >= 400)}json")  # noqa: PLR2004 - an error
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - names of http.server
-
-    def log_message(self, *_: object) -> None:
-        """Tell nobody."""
-
-
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing of a client that went away."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
+from gemeente_connect.testing import loopback
 from gemeente_connect_open_klant.testing.problems import Refused
 
 ROOT = "/klantinteracties/api/v1/"
@@ -65,59 +63,27 @@ class Asked:
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
 
-def serve(answer: Callable[[Asked], Answer], version: str) -> ThreadingHTTPServer:
-    """Give a server on the loopback interface that answers requests; it still has to be started."""
-    return _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"answer": staticmethod(answer), "version": version}))
+def asked_of(request: loopback.Asked) -> Asked:
+    """Take a request apart."""
+    path, _, query = request.target.partition("?")
+    return Asked(
+        method=request.method,
+        path=path.removeprefix(ROOT),
+        query=query,
+        authorization=request.headers.get("Authorization", ""),
+        accept=request.headers.get("Accept", "") or "*/*",
+        content_type=request.headers.get("Content-Type", ""),
+        body=request.body,
+        root=f"http://{request.headers['Host']}",
+    )
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # an answer is sent as one
-    answer: Callable[[Asked], Answer]
-    version: str
-
-    def _answer(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        path, _, query = self.path.partition("?")
-        headers = {name: self.headers.get(name, "") for name in ("Authorization", "Accept", "Content-Type")}
-        accept = headers["Accept"] or "*/*"
-        root = f"http://{self.headers['Host']}"
-        asked = Asked(
-            self.command,
-            path.removeprefix(ROOT),
-            query,
-            headers["Authorization"],
-            accept,
-            headers["Content-Type"],
-            content,
-            root,
-        )
-        self._send(*self.answer(asked))
-
-    def _send(self, status: int, answer: Any) -> None:
-        page = isinstance(answer, str)
-        content = b"" if answer is None else answer.encode() if page else json.dumps(answer).encode()
-        self.send_response(status)
-        if answer is not None:
-            self.send_header("Content-Type", "text/html; charset=utf-8" if page else "application/json")
-        if not page:
-            self.send_header("API-version", self.version)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - names of http.server
-
-    def log_message(self, *_: object) -> None:
-        """Tell nobody."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that went away."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+def answered(answer: Answer, version: str) -> loopback.Answered:
+    """Put an answer together. A page comes from before the API, and bears no version."""
+    status, body = answer
+    if isinstance(body, str):
+        return loopback.Answered(status, body.encode(), {"Content-Type": "text/html; charset=utf-8"})
+    headers = {"API-version": version}
+    if body is None:
+        return loopback.Answered(status, b"", headers)
+    return loopback.Answered(status, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})

@@ -12,12 +12,12 @@ request takes about a millisecond while there are some hundreds of rows; nothing
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
+from gemeente_connect.testing.loopback import Loopback
 from gemeente_connect_open_klant.testing.api import Api
-from gemeente_connect_open_klant.testing.http import Answer, Asked, serve
+from gemeente_connect_open_klant.testing.http import Answer, Asked, answered, asked_of
 from gemeente_connect_open_klant.testing.rows import Rows, Store
 from gemeente_connect_open_klant.testing.shape import LOOSE
 
@@ -35,7 +35,7 @@ class Seen(NamedTuple):
     """As it was sent, without the question mark."""
 
 
-class OpenKlantServer:
+class OpenKlantServer(Loopback):
     """Serves the API from a thread on the loopback interface, until it is closed.
 
     `version` is the API-version to behave as, one of `VERSIONS`. `kanalen` is the closed list of channels where a
@@ -54,21 +54,7 @@ class OpenKlantServer:
         self._store = Store(self._number)
         known = tuple(kanalen) if kanalen is not None else None
         self._api = Api(self._store, self._number, known, self.token, delay)
-        self._server = serve(self._answer, version)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        """The root of the server; the API is under `/klantinteracties/api/v1/`."""
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(lambda request: answered(self._answer(asked_of(request)), version))
 
     @property
     def rows(self) -> Rows:

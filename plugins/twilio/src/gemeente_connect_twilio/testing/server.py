@@ -8,11 +8,11 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from gemeente_connect.abilities import Received
+from gemeente_connect.testing.loopback import Answered, Asked, Loopback
 from gemeente_connect_twilio.testing.chats import Chats
 from gemeente_connect_twilio.testing.lists import NUMBER, RESIDENT, Answer, Files, error, sid
 from gemeente_connect_twilio.testing.messages import Messages
@@ -39,9 +39,8 @@ class TwilioServer:
         self._lock = threading.Lock()
         self._api = _serve(self._answer)
         self._media = _serve(self.files.answer)
-        self.url = f"http://{_host(self._api)}"
-        self.media_host = _host(self._media)
-        self.files.url = f"http://{self.media_host}"
+        self.url, self.files.url = self._api.url, self._media.url
+        self.media_host = self.files.url.removeprefix("http://")
 
     def __enter__(self) -> Self:
         return self
@@ -51,9 +50,8 @@ class TwilioServer:
 
     def close(self) -> None:
         """Stop serving."""
-        for server in (self._api, self._media):
-            server.shutdown()
-            server.server_close()
+        self._api.close()
+        self._media.close()
 
     def push(self, form: Mapping[str, str], *, url: str = _HOOK) -> Received:
         """Make the request by which Twilio pushes a form, with its signature."""
@@ -85,40 +83,15 @@ class TwilioServer:
             return error(404, 20404, f"The requested resource {url.path} was not found")
 
 
-def _host(server: ThreadingHTTPServer) -> str:
-    return f"127.0.0.1:{server.server_port}"
+def _serve(answer: Callable[[str, Mapping[str, str]], Answer]) -> Loopback:
+    return Loopback(lambda asked: _answered(asked, answer))
 
 
-def _serve(answer: Callable[[str, Mapping[str, str]], Answer]) -> ThreadingHTTPServer:
-    server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"find": staticmethod(answer)}))
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    return server
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # an answer is sent as one
-    find: Callable[[str, Mapping[str, str]], Answer]
-
-    def do_GET(self) -> None:
-        """Answer."""
-        answer = self.find(self.path, dict(self.headers.items()))
-        body = answer.body
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(answer.status)
-        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **answer.headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Tell nobody."""
-
-
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing of a client that went away."""
+def _answered(asked: Asked, find: Callable[[str, Mapping[str, str]], Answer]) -> Answered:
+    if asked.method != "GET":
+        return Answered(405)
+    answer = find(asked.target, dict(asked.headers.items()))
+    if isinstance(answer.body, bytes):
+        return Answered(answer.status, answer.body, {"Content-Type": "application/octet-stream", **answer.headers})
+    content = json.dumps(answer.body).encode()
+    return Answered(answer.status, content, {"Content-Type": "application/json", **answer.headers})

@@ -13,10 +13,10 @@ import json
 import re
 import threading
 from collections.abc import Collection, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from gemeente_connect.testing.loopback import Answered, Asked, Loopback
 from gemeente_connect_whatsapp.testing.payloads import ACCESS_TOKEN, NUMBER, PHONE_NUMBER_ID, SETTINGS
 from gemeente_connect_whatsapp.testing.phone import NotSent, Phone
 
@@ -24,13 +24,7 @@ _VERSIONS: Final = ("v24.0", "v25.0", "v26.0")
 _PAGE: Final = 100
 
 
-class _Answer(NamedTuple):
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = {}
-
-
-class GraphServer:
+class GraphServer(Loopback):
     """One telephone number and its files, served over HTTP on the loopback interface from a thread."""
 
     def __init__(self, number: str = NUMBER) -> None:
@@ -48,25 +42,12 @@ class GraphServer:
         """Where files are said to be, instead of here."""
         self.phone = Phone()
         """What takes messages to residents."""
-        self._failures: list[_Answer] = []
+        self._failures: list[Answered] = []
         self._addresses = 0
         """How often an address was given; only the latest of a file holds."""
         self._ended_after = 0
         self._lock = threading.Lock()
-        self._server = _Quiet(("127.0.0.1", 0), type("Handler", (_Handler,), {"graph": self}))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(self._answer)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -75,17 +56,25 @@ class GraphServer:
 
     def fail(self, code: int, *, status: int = 400, times: int = 1, headers: Mapping[str, str] | None = None) -> None:
         """Answer the next requests for anything but a file's content with an error of that code."""
-        self._failures += [_Answer(status, _error(code), headers or {})] * times
+        self._failures += [Answered(status, _error(code), headers or {})] * times
 
     def fail_with(self, status: int, body: bytes) -> None:
         """Answer the next request with something else, such as the page of a proxy."""
-        self._failures.append(_Answer(status, body))
+        self._failures.append(Answered(status, body))
 
     def end_addresses(self) -> None:
         """End the addresses of files that are given next, once: as if five minutes went by."""
         self._ended_after = self._addresses + 1
 
-    def answer(self, target: str, token: str) -> _Answer:
+    def _answer(self, asked: Asked) -> Answered:
+        token = asked.headers.get("Authorization", "")
+        if asked.method == "POST":
+            answer = self.answer_post(asked.target, token, asked.body)
+        else:
+            answer = self.answer(asked.target, token) if asked.method == "GET" else Answered(405)
+        return answer._replace(headers={"Content-Type": "application/json", **answer.headers})
+
+    def answer(self, target: str, token: str) -> Answered:
         """Answer a GET."""
         url = urlsplit(target)
         with self._lock:
@@ -97,12 +86,12 @@ class GraphServer:
             if self._failures:
                 return self._failures.pop(0)
             if token != f"Bearer {ACCESS_TOKEN}":
-                return _Answer(401, _error(190, error_subcode=463))
+                return Answered(401, _error(190, error_subcode=463))
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             answered = first if first in _VERSIONS else _VERSIONS[-1]
             return self._thing(rest, query)._replace(headers={"facebook-api-version": answered})
 
-    def answer_post(self, target: str, token: str, body: bytes) -> _Answer:
+    def answer_post(self, target: str, token: str, body: bytes) -> Answered:
         """Answer a POST: a message, which is sent."""
         url = urlsplit(target)
         with self._lock:
@@ -111,16 +100,16 @@ class GraphServer:
             if self._failures:
                 return self._failures.pop(0)
             if token != f"Bearer {ACCESS_TOKEN}":
-                return _Answer(401, _error(190, error_subcode=463))
+                return Answered(401, _error(190, error_subcode=463))
             _, _, *path = url.path.split("/")
             if path != [PHONE_NUMBER_ID, "messages"]:
-                return _Answer(400, _error(100, error_subcode=33))
+                return Answered(400, _error(100, error_subcode=33))
             try:
                 return _json(self.phone.send(json.loads(body)))
             except NotSent as error:
-                return _Answer(400, _error(error.code, error_data={"messaging_product": "whatsapp"}))
+                return Answered(400, _error(error.code, error_data={"messaging_product": "whatsapp"}))
 
-    def _thing(self, path: list[str], query: Mapping[str, str]) -> _Answer:
+    def _thing(self, path: list[str], query: Mapping[str, str]) -> Answered:
         if path == [PHONE_NUMBER_ID]:
             shown = f"+{self.number[:2]} {self.number[2:4]} {self.number[4:]}"
             return _json({"id": PHONE_NUMBER_ID, "display_phone_number": shown, "verified_name": "Gemeente Voorbeeld"})
@@ -128,9 +117,9 @@ class GraphServer:
             return self._deliveries(int(query.get("after", 0)), query.get("fields", ""))
         if len(path) == 1 and path[0] in self.files and query.get("phone_number_id") == PHONE_NUMBER_ID:
             return self._file(path[0])
-        return _Answer(400, _error(100, error_subcode=33))
+        return Answered(400, _error(100, error_subcode=33))
 
-    def _file(self, key: str) -> _Answer:
+    def _file(self, key: str) -> Answered:
         content = self.files[key]
         self._addresses += 1
         where = self.elsewhere or f"{self.url}/content/{key}/{self._addresses}"
@@ -141,15 +130,15 @@ class GraphServer:
             "file_size": str(len(content)) if self._addresses % 2 else len(content),
         })  # fmt: skip
 
-    def _content(self, path: list[str], token: str) -> _Answer:
+    def _content(self, path: list[str], token: str) -> Answered:
         key, address = path
         if int(address) <= self._ended_after or key not in self.files:
-            return _Answer(404, b"")
+            return Answered(404, b"")
         if token != f"Bearer {ACCESS_TOKEN}":
-            return _Answer(401, b"")
-        return _Answer(200, self.files[key], {"Content-Type": "image/jpeg"})
+            return Answered(401, b"")
+        return Answered(200, self.files[key], {"Content-Type": "image/jpeg"})
 
-    def _deliveries(self, start: int, fields: str) -> _Answer:
+    def _deliveries(self, start: int, fields: str) -> Answered:
         end, asked = start + _PAGE, {"id", *re.findall(r"\w+", fields.partition("events{")[2])}
         paging: dict[str, Any] = {"cursors": {"after": str(end)}}
         if end < len(self.deliveries):
@@ -166,42 +155,10 @@ def _only(asked: Collection[str], delivery: Mapping[str, Any]) -> dict[str, Any]
     return {**delivery, "events": {"data": told}}
 
 
-def _json(body: object) -> _Answer:
-    return _Answer(200, json.dumps(body).encode())
+def _json(body: object) -> Answered:
+    return Answered(200, json.dumps(body).encode())
 
 
 def _error(code: int, **more: Any) -> bytes:
     told = {"message": f"(#{code}) It went wrong", "type": "OAuthException", "code": code, "fbtrace_id": "Az8or2yhqkZ"}
     return json.dumps({"error": told | more}).encode()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # an answer is sent as one
-    graph: GraphServer
-
-    def do_GET(self) -> None:
-        self._send(self.graph.answer(self.path, self.headers.get("Authorization", "")))
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._send(self.graph.answer_post(self.path, self.headers.get("Authorization", ""), body))
-
-    def _send(self, answer: _Answer) -> None:
-        self.send_response(answer.status)
-        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, *_: object) -> None:
-        """Tell nobody."""
-
-
-class _Quiet(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing of a client that went away."""
