@@ -371,6 +371,29 @@ def test_a_bug_of_the_plugin_leaves_it_in_doubt_and_tells_nothing_personal(ledge
     with pytest.raises(PluginError) as told:
         reply(channel, ledger, only(ledger), TEXT)
     assert (TEXT in str(told.value), in_doubt(ledger)) == (False, 1)
+    assert "not known whether a reply" in str(told.value)
+
+
+def test_what_was_sent_and_could_not_be_kept_is_told_so(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        message = "the disk is full"
+        raise StorageError(message)
+
+    channel = opened(ledger)
+    monkeypatch.setattr("gemeente_connect.ledger.replies.Replies.sent", full)
+    with pytest.raises(StorageError, match=r"was sent.*the disk is full.*do not send it again"):
+        reply(channel, ledger, only(ledger), TEXT)
+    assert len(channel.sent) == 1
+
+
+def test_a_clock_that_is_behind_that_of_the_channel_puts_no_answer_before_its_question(ledger: Ledger) -> None:
+    channel = FakeReplyingChannel([message(1, sent_at=datetime.now(UTC) + timedelta(minutes=2))])
+    sync(channel, FakeCaseSystem(), ledger=ledger, start="all")
+    key = only(ledger)
+    reply(channel, ledger, key, TEXT)
+    assert [each[1] for each in conversations(ledger)[key][1:]] == [TEXT]
+    with pytest.raises(RejectedError, match="in the same words"):
+        reply(channel, ledger, key, TEXT)
 
 
 def test_nothing_is_sent_that_was_not_kept_before(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

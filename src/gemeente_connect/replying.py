@@ -10,11 +10,11 @@ a crash or an unclear answer comes in between, a person is told, and the channel
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from gemeente_connect.abilities import Outgoing, Prompt, Replies, Template
 from gemeente_connect.contracts import Channel
-from gemeente_connect.errors import AuthError, ConfigError, PluginError, RejectedError, TemporaryError
+from gemeente_connect.errors import AuthError, ConfigError, PluginError, RejectedError, StorageError, TemporaryError
 from gemeente_connect.ledger import LANDS_WITHIN, Ledger
 from gemeente_connect.ledger.replies import IN_DOUBT
 from gemeente_connect.models import Message
@@ -42,16 +42,20 @@ def reply(channel: Channel, ledger: Ledger, conversation: str, said: str | Templ
     if to.account != channel.account:
         message = f"this conversation is not one of {channel.account}: reply through the channel that it came in by"
         raise ConfigError(message)
+    at = max(datetime.now(UTC), to.heard_at + timedelta(microseconds=1))  # the channel's clock may be ahead of ours
     outgoing = Outgoing(
-        key=secrets.token_hex(16), thread=to.thread, to=to.resident, heard_at=to.heard_at, at=datetime.now(UTC),
-        said=_worded(said),
-    )  # fmt: skip
+        key=secrets.token_hex(16), thread=to.thread, to=to.resident, heard_at=to.heard_at, at=at, said=_worded(said)
+    )
     with guarded(channel.account):
         draft = channel.draft(outgoing).model_copy(update={"id": outgoing.key, "account": channel.account})
     lands_within = channel.lands_within if isinstance(channel, Prompt) else LANDS_WITHIN
     ledger.replies.begin(to, draft, lands_within, again=again)
     message_id = _sent(channel, channel.account, ledger, outgoing)
-    ledger.replies.sent(channel.account, outgoing.key, message_id)
+    try:
+        ledger.replies.sent(channel.account, outgoing.key, message_id)
+    except StorageError as error:
+        message = f"the reply was sent, and could not be kept as sent ({error}): do not send it again"
+        raise StorageError(message) from None
     return draft.model_copy(update={"id": message_id})
 
 
@@ -87,3 +91,6 @@ def _sent(channel: Replies, account: str, ledger: Ledger, outgoing: Outgoing) ->
             raise
         message = f"{error}: {IN_DOUBT}"
         raise RejectedError(message) from None
+    except PluginError as error:
+        message = f"{error}: {IN_DOUBT}"
+        raise PluginError(message) from None

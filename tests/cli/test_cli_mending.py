@@ -216,6 +216,17 @@ def test_a_conversation_may_be_named_by_the_address_of_its_page(delivered: list[
         assert json.loads(run("detach", "--json", "--", name).stdout)["conversation"] == delivered[0]
 
 
+def test_a_reference_of_several_conversations_names_none_of_them(delivered: list[str], run: Run, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute(
+            "UPDATE deliveries SET receipt = json_set(receipt, '$.reference', 'https://zaken.example.nl/R1')"
+        )
+    done = run("detach", "R1")
+    assert done.returncode == 2
+    assert "several conversations" in done.stderr
+    assert len(delivered) > 1
+
+
 def test_each_case_system_that_has_it_says_what_came_of_it(
     delivered: list[str], run: Run, add: Add, folder: Path
 ) -> None:

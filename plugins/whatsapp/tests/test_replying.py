@@ -183,6 +183,16 @@ def test_somebody_without_an_address_cannot_be_answered() -> None:
         _draft(outgoing(thread="een-onbekend-kenmerk"))
 
 
+def test_of_several_numbers_and_no_user_id_nobody_knows_which_one_is_theirs() -> None:
+    to = Participant(
+        id="+31612345678",
+        identities=(Identity(kind="phone", value="+31612345678"), Identity(kind="phone", value="+31612345679")),
+    )
+    with pytest.raises(RejectedError, match="several numbers") as told:
+        _request(outgoing(thread="+31612345678").model_copy(update={"to": to}))
+    assert "3161234567" not in str(told.value)
+
+
 # ---- what the Graph API refuses --------------------------------------------------------------------------------------
 
 
@@ -233,6 +243,16 @@ def test_an_error_that_does_not_say_that_nothing_was_sent_leaves_it_in_doubt(cha
     with pytest.raises(RejectedError, match="not known"):
         chat.reply()
     assert len(chat.graph.asked) == 1, "never a second time by itself"
+
+
+@pytest.mark.parametrize("status", [408, 500, 503])
+def test_a_status_that_leaves_it_open_leaves_it_in_doubt_whatever_the_code(chat: Chat, status: int) -> None:
+    chat.graph.fail(135000, status=status)
+    with pytest.raises(RejectedError, match="not known"):
+        chat.reply()
+    with pytest.raises(RejectedError, match="not known"):
+        chat.reply()
+    assert len(chat.graph.asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -202,11 +202,13 @@ class Mending:
     def named(self, name: str) -> str:
         """Give the id of the conversation that a person names by it, or by the reference of its record.
 
-        A reference may be given with the address of the page before it. What is neither is given back as it is.
+        A reference may be given with the address of the page before it. What is neither is given back as it is. Raises
+        ConfigError where it is the reference of several.
         """
         if self._db.one("SELECT 1 FROM conversations WHERE id = ?", (name,)):
             return name
         reference = name.rstrip("/").rpartition("/")[2]
+        found: set[str] = set()
         like = f"%{re.sub('[^A-Za-z0-9]', '_', reference)}%"
         for key, receipt in self._db.read(
             "SELECT c.id, d.receipt FROM deliveries d JOIN conversations c ON c.seq = d.conversation "
@@ -214,8 +216,11 @@ class Mending:
             (like,),
         ):
             if reference and str(json.loads(receipt)["reference"]).rpartition("/")[2] == reference:
-                return str(key)
-        return name
+                found.add(str(key))
+        if len(found) > 1:
+            message = "several conversations have a record with this reference: give the id of the one you mean"
+            raise ConfigError(message)
+        return found.pop() if found else name
 
     def has_delivered_only_elsewhere(self, case_system: str) -> bool:
         """Tell whether there were deliveries, and none to this case system."""

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from itertools import chain
 from typing import Any, Final
 
@@ -234,13 +235,18 @@ def judge(response: Response) -> GemeenteConnectError | None:
     elif code in _LIMITS:
         wait = _wait(response) or (_BETWEEN_TWO if code == _TOO_MANY_TO_ONE else None)
         error = TemporaryError(f"{what}: {_LIMITS[code]}", retry_after=wait, nothing_done=True)
-    elif code in _LATER or problem.is_transient:
+    elif code in _LATER or problem.is_transient or (sending and _unclear(response.status_code)):
         error = TemporaryError(what)
     elif sending:
         error = RejectedError(f"{what}: {NOT_TAKEN.get(code, _LOOK)}")
     else:
         error = RejectedError(f"{what}: {_GONE if code == _UNKNOWN_THING else _LOOK}")
     return error
+
+
+def _unclear(status: int) -> bool:
+    """Tell whether a status leaves open what became of a request."""
+    return status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _wait(response: Response) -> float | None:

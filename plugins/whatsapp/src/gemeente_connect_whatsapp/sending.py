@@ -97,18 +97,26 @@ def _content(said: str | Template) -> Mapping[str, Any]:
 
 
 def _address(outgoing: Outgoing) -> Mapping[str, str]:
-    """Choose the address: the newest user id, which is nobody else's ever, and only without one the newest number."""
+    """Choose the address: the user id that was learnt last, which is nobody else's ever; without one, the only number.
+
+    Of several numbers nothing tells which one is theirs now: an earlier one may be somebody else's.
+    """
     values = [identity.value for identity in outgoing.to.identities]
     if outgoing.thread not in {outgoing.to.id, *values}:
         message = "this conversation is of a group: answer in WhatsApp itself"
         raise RejectedError(message)
     known = [ids(phone=value) for value in _known(outgoing.to)]
     users = [each.user for each in known if each.user]
-    phones = [each.phone for each in known if each.phone]
+    phones = {each.phone for each in known if each.phone}
     if users:
         return {"recipient": users[-1]}
+    if len(phones) > 1:
+        message = (
+            "this resident has had several numbers, and nothing tells which one is theirs: answer in WhatsApp itself"
+        )
+        raise RejectedError(message)
     if phones:
-        return {"to": phones[-1].removeprefix("+")}
+        return {"to": phones.pop().removeprefix("+")}
     message = "nothing is known of this resident that WhatsApp can send to: answer in WhatsApp itself"
     raise RejectedError(message)
 
