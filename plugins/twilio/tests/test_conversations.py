@@ -301,6 +301,33 @@ def test_a_link_that_is_not_taken_any_more_makes_the_conversation_begin_anew(
     assert len(set(texts(rest))) == 250
 
 
+def test_a_kept_link_to_another_host_makes_the_conversation_begin_anew(
+    twilio: TwilioServer, open_chats: OpenChannel
+) -> None:
+    _talk(twilio, *[f"Bericht {number}" for number in range(250)])
+    first = next(open_chats().pages(None))
+    kept = json.loads(first.cursor)
+    kept["reading"]["link"] = kept["reading"]["link"].replace(twilio.url, f"http://{twilio.media_host}")
+    assert len(set(texts(read(open_chats(), Cursor(json.dumps(kept)))))) == 250
+    assert twilio.files.shown_credentials == 0
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_conversation_that_is_removed_while_it_is_read_is_let_go_of(
+    twilio: TwilioServer, open_chats: OpenChannel, *, stored: bool
+) -> None:
+    chat = _talk(twilio, *[f"Bericht {number}" for number in range(250)])
+    _talk(twilio, "Heel")
+    pages = open_chats().pages(None)
+    found = [next(pages)]
+    del twilio.chats.messages[chat]
+    twilio.chats.rows.remove(twilio.chats.row(chat))
+    found += read(open_chats(), found[0].cursor) if stored else list(pages)
+    assert texts(found)[-1] == "Heel"
+    assert chat[2:] not in found[-1].cursor
+    assert not texts(read(open_chats(), found[-1].cursor))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("sid", None), ("index", "tien"), ("date_created", None), ("media", [{"sid": "../../x"}]), ("delivery", "all")],

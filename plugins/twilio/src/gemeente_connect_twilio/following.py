@@ -140,6 +140,16 @@ class Run:
             yield from self._read(Reading(chat=chat, down_to=down_to, index=known.last if known else -1))
 
     def _read(self, reading: Reading) -> Iterator[Page]:
+        """Read a conversation, or let go of it where it was removed meanwhile."""
+        try:
+            yield from self._read_on(reading)
+        except StatusError as error:
+            if error.status != _GONE:
+                raise
+            self._state.reading = None
+            self._state.forget(reading.chat.sid)
+
+    def _read_on(self, reading: Reading) -> Iterator[Page]:
         """Read a conversation: from its beginning, or back from its end when it was read before.
 
         Twilio can begin nowhere else, so that going on from the last index would mean reading all again each time.
