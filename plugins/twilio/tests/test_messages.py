@@ -233,6 +233,18 @@ def test_a_link_that_is_not_taken_any_more_makes_the_list_begin_anew(
     assert set(texts(rest)) == {f"Vraag {number}" for number in range(6)}
 
 
+def test_a_kept_link_to_another_host_makes_the_list_begin_anew(
+    twilio: TwilioServer, open_messages: OpenChannel
+) -> None:
+    for number in range(6):
+        twilio.messages.receive(f"Vraag {number}")
+    kept = json.loads(next(open_messages(page_size=2).pages(None)).cursor)
+    kept["to"]["next"] = f"http://{twilio.media_host}{kept['to']['next']}"
+    rest = read(open_messages(page_size=2), Cursor(json.dumps(kept)))
+    assert set(texts(rest)) == {f"Vraag {number}" for number in range(6)}
+    assert twilio.files.shown_credentials == 0
+
+
 def test_a_list_that_leads_in_a_circle_is_left(
     twilio: TwilioServer, open_messages: OpenChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
