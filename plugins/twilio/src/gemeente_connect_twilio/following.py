@@ -170,14 +170,15 @@ class Run:
             self._state.reading = None
             self._state.forget(reading.chat.sid)
         except RejectedError as error:
-            self._put_off(reading.chat, str(error))
+            self._put_off(reading, str(error))
 
-    def _put_off(self, chat: Chat, reason: str) -> None:
-        """Go on without a conversation whose lists cannot be read, and read it from its beginning when they can be."""
+    def _put_off(self, reading: Reading, reason: str) -> None:
+        """Go on without a conversation whose lists cannot be read, and read it again when they can be."""
+        chat, known = reading.chat, self._state.of(reading.chat)
         self._unreadable.append(Unreadable(id=chat.sid, reason=reason, thread=chat.sid))
         self._state.reading = None
-        known = self._state.of(chat)
-        self._state.keep(chat, known.last if known else -1, ours=bool(known and known.ours))
+        ours = bool((known and known.ours) or reading.link)
+        self._state.keep(chat, known.last if known else -1, ours=ours)
         self._state.doubt(chat.sid)
 
     def _read_on(self, reading: Reading) -> Iterator[Page]:
