@@ -13,7 +13,7 @@ from gemeente_connect.errors import ConfigError, RejectedError, TemporaryError
 from gemeente_connect.models import Identity, Participant
 from gemeente_connect_twilio.contents import NO_TEXT
 from gemeente_connect_twilio.testing import NUMBER, RESIDENT, TwilioServer
-from gemeente_connect_twilio.testing.lists import START, Answer
+from gemeente_connect_twilio.testing.lists import START, Answer, error
 
 DAY = timedelta(days=1)
 
@@ -337,6 +337,17 @@ def test_files_that_are_not_as_expected_stop_no_message_and_are_read_once_they_c
     assert len({each.sha256 for each in kept[key].attachments} - {None}) == 2
     if not (rows and "sid" in rows[0]):
         assert not desk.refused()
+
+
+def test_a_refused_request_for_files_costs_no_message(
+    twilio: TwilioServer, open_messages: OpenChannel, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio.messages.receive("Kijk", media=[("image/jpeg", b"\xff\xd8\xff\xe0 2")])
+    with monkeypatch.context() as patch:
+        patch.setattr(twilio.messages, "_list_media", lambda _: error(400, 20001, "Bad request"))
+        with pytest.raises(RejectedError, match="status 400"):
+            desk.collect(open_messages())
+    assert desk.collect(open_messages()).new == 1
 
 
 def test_what_could_not_be_read_is_looked_at_again_while_it_is_among_the_last_days(
