@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from plugins.twilio.tests.conftest import Desk, OpenChannel, read, texts
@@ -12,7 +13,7 @@ from gemeente_connect.contracts import Cursor
 from gemeente_connect.errors import ConfigError
 from gemeente_connect.models import Identity, Participant
 from gemeente_connect_twilio.testing import RESIDENT, TwilioServer
-from gemeente_connect_twilio.testing.lists import START
+from gemeente_connect_twilio.testing.lists import START, Answer
 
 JAN = "jan@example.nl"
 
@@ -301,6 +302,33 @@ def test_a_link_that_is_not_taken_any_more_makes_the_conversation_begin_anew(
     assert len(set(texts(rest))) == 250
 
 
+def test_a_kept_link_to_another_host_makes_the_conversation_begin_anew(
+    twilio: TwilioServer, open_chats: OpenChannel
+) -> None:
+    _talk(twilio, *[f"Bericht {number}" for number in range(250)])
+    first = next(open_chats().pages(None))
+    kept = json.loads(first.cursor)
+    kept["reading"]["link"] = kept["reading"]["link"].replace(twilio.url, f"http://{twilio.media_host}")
+    assert len(set(texts(read(open_chats(), Cursor(json.dumps(kept)))))) == 250
+    assert twilio.files.shown_credentials == 0
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_conversation_that_is_removed_while_it_is_read_is_let_go_of(
+    twilio: TwilioServer, open_chats: OpenChannel, *, stored: bool
+) -> None:
+    chat = _talk(twilio, *[f"Bericht {number}" for number in range(250)])
+    _talk(twilio, "Heel")
+    pages = open_chats().pages(None)
+    found = [next(pages)]
+    del twilio.chats.messages[chat]
+    twilio.chats.rows.remove(twilio.chats.row(chat))
+    found += read(open_chats(), found[0].cursor) if stored else list(pages)
+    assert texts(found)[-1] == "Heel"
+    assert chat[2:] not in found[-1].cursor
+    assert not texts(read(open_chats(), found[-1].cursor))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("sid", None), ("index", "tien"), ("date_created", None), ("media", [{"sid": "../../x"}]), ("delivery", "all")],
@@ -325,6 +353,73 @@ def test_one_conversation_that_is_not_as_expected_stops_no_other(twilio: TwilioS
     assert item.reason == (
         "Twilio gave a conversation that is not as expected: chat_service_sid (string_pattern_mismatch)"
     )
+
+
+@pytest.mark.parametrize("state", ["active", "closed"])
+def test_a_known_conversation_that_becomes_unreadable_stops_no_other_and_is_read_once_it_can_be(
+    twilio: TwilioServer, open_chats: OpenChannel, desk: Desk, state: str
+) -> None:
+    chat = _talk(twilio, "Een")
+    desk.collect(open_chats())
+    twilio.chats.move(chat, state)
+    twilio.chats.row(chat)["chat_service_sid"] = None
+    _talk(twilio, "Heel")
+    report = desk.collect(open_chats())
+    assert (report.new, list(report.refused)) == (1, [chat])
+    assert desk.collect(open_chats()).new == 0
+    twilio.chats.row(chat)["chat_service_sid"] = twilio.chats.service
+    desk.collect(open_chats())
+    assert not desk.refused(), "also where it does not say that it changed"
+
+
+@pytest.mark.parametrize(("field", "value"), [("sid", None), ("messaging_binding", "whatsapp"), ("identity", 5)])
+def test_one_participant_that_is_not_as_expected_costs_nobody_else(
+    twilio: TwilioServer, open_chats: OpenChannel, field: str, value: object
+) -> None:
+    chat = _talk(twilio, "Vraag", "Antwoord")
+    twilio.chats.people[chat][1][field] = value
+    _talk(twilio, "Heel")
+    pages = read(open_chats())
+    assert texts(pages) == ["Vraag", "Antwoord", "Heel"]
+    (item,) = (item for page in pages for item in page.unreadable)
+    assert item.reason.startswith("Twilio gave a participant that is not as expected")
+    assert item.raw
+
+
+def test_a_conversation_whose_resident_cannot_be_read_is_read_once_they_can_be(
+    twilio: TwilioServer, open_chats: OpenChannel, desk: Desk
+) -> None:
+    chat = _talk(twilio, "Vraag")
+    resident = twilio.chats.people[chat][0]
+    binding, resident["messaging_binding"] = resident["messaging_binding"], "whatsapp"
+    assert list(desk.collect(open_chats()).refused) == [resident["sid"]]
+    resident["messaging_binding"] = binding
+    assert desk.collect(open_chats()).new == 1
+    assert not desk.refused()
+
+
+@pytest.mark.parametrize("what", ["Participants", "Messages", ""])
+def test_an_answer_about_one_conversation_that_is_not_as_expected_stops_no_other(
+    twilio: TwilioServer, open_chats: OpenChannel, desk: Desk, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    chat = _talk(twilio, "Stuk")
+    if not what:  # it is asked for by itself when it is in no list of open ones any more
+        desk.collect(open_chats())
+        twilio.chats.move(chat, "closed")
+    _talk(twilio, "Heel")
+    path = ["Conversations", chat, *filter(None, [what])]
+    answer = twilio.chats.answer
+
+    def odd(asked: list[str], *more: Any) -> Answer:
+        return Answer(200, b"[]") if asked == path else answer(asked, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(twilio.chats, "answer", odd)
+        report = desk.collect(open_chats())
+    assert (report.new, list(report.refused)) == (1, [chat])
+    desk.collect(open_chats())
+    assert len(desk.messages(open_chats())) == 2
+    assert not desk.refused()
 
 
 def test_what_could_not_be_read_is_read_once_it_can_be(

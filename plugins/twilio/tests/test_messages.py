@@ -13,7 +13,7 @@ from gemeente_connect.errors import ConfigError, RejectedError, TemporaryError
 from gemeente_connect.models import Identity, Participant
 from gemeente_connect_twilio.contents import NO_TEXT
 from gemeente_connect_twilio.testing import NUMBER, RESIDENT, TwilioServer
-from gemeente_connect_twilio.testing.lists import START
+from gemeente_connect_twilio.testing.lists import START, Answer, error
 
 DAY = timedelta(days=1)
 
@@ -233,6 +233,18 @@ def test_a_link_that_is_not_taken_any_more_makes_the_list_begin_anew(
     assert set(texts(rest)) == {f"Vraag {number}" for number in range(6)}
 
 
+def test_a_kept_link_to_another_host_makes_the_list_begin_anew(
+    twilio: TwilioServer, open_messages: OpenChannel
+) -> None:
+    for number in range(6):
+        twilio.messages.receive(f"Vraag {number}")
+    kept = json.loads(next(open_messages(page_size=2).pages(None)).cursor)
+    kept["to"]["next"] = f"http://{twilio.media_host}{kept['to']['next']}"
+    rest = read(open_messages(page_size=2), Cursor(json.dumps(kept)))
+    assert set(texts(rest)) == {f"Vraag {number}" for number in range(6)}
+    assert twilio.files.shown_credentials == 0
+
+
 def test_a_list_that_leads_in_a_circle_is_left(
     twilio: TwilioServer, open_messages: OpenChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +310,44 @@ def test_one_message_that_is_not_as_expected_stops_no_other_and_is_kept_with_its
     assert "geheim" not in item.reason
     assert RESIDENT not in item.reason
     assert item.raw
+
+
+@pytest.mark.parametrize("rows", [None, [{"content_type": 5}, {}], [{"sid": None}, {}]])
+def test_files_that_are_not_as_expected_stop_no_message_and_are_read_once_they_can_be(
+    twilio: TwilioServer, open_messages: OpenChannel, desk: Desk, monkeypatch: pytest.MonkeyPatch,
+    rows: list[dict[str, object]] | None,
+) -> None:  # fmt: skip
+    twilio.messages.receive("Vraag")
+    photos = [("image/png", b"\x89PNG\r\n\x1a\n1"), ("image/jpeg", b"\xff\xd8\xff\xe0 2")]
+    key = twilio.messages.receive("Kijk", media=photos)
+    answer = twilio.messages.answer
+
+    def odd(path: list[str], query: dict[str, str]) -> Answer:
+        found = answer(path, query)
+        if path[-1] == "Media.json" and isinstance(found.body, dict):
+            found.body["media_list"] = rows and [a | b for a, b in zip(found.body["media_list"], rows, strict=True)]
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(twilio.messages, "answer", odd)
+        report = desk.collect(open_messages())
+    assert (report.new, len(report.refused)) == ((2, 1) if rows else (1, 1))
+    desk.collect(open_messages())
+    kept = {message.id: message for message in desk.messages(open_messages())}
+    assert len({each.sha256 for each in kept[key].attachments} - {None}) == 2
+    if not (rows and "sid" in rows[0]):
+        assert not desk.refused()
+
+
+def test_a_refused_request_for_files_costs_no_message(
+    twilio: TwilioServer, open_messages: OpenChannel, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twilio.messages.receive("Kijk", media=[("image/jpeg", b"\xff\xd8\xff\xe0 2")])
+    with monkeypatch.context() as patch:
+        patch.setattr(twilio.messages, "_list_media", lambda _: error(400, 20001, "Bad request"))
+        with pytest.raises(RejectedError, match="status 400"):
+            desk.collect(open_messages())
+    assert desk.collect(open_messages()).new == 1
 
 
 def test_what_could_not_be_read_is_looked_at_again_while_it_is_among_the_last_days(

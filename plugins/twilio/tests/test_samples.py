@@ -14,7 +14,7 @@ from gemeente_connect.models import Attachment, Message
 from gemeente_connect_twilio.chats import is_of, writer
 from gemeente_connect_twilio.testing import TwilioServer
 from gemeente_connect_twilio.testing.lists import Answer
-from gemeente_connect_twilio.wire import Chat, ChatParticipants, Chats, MediaRows, MessageRows, Wire
+from gemeente_connect_twilio.wire import Chat, ChatParticipant, ChatParticipants, Chats, MediaRows, MessageRows, Wire
 
 SAMPLES = Path(__file__).parents[3].parent / "shared" / "samples" / "twilio"
 SHAPES: dict[str, type[Wire]] = {
@@ -71,7 +71,8 @@ def test_the_sample_of_an_empty_list_is_nothing(
 def test_the_samples_of_a_conversation_say_of_which_number_it_is_and_who_writes() -> None:
     (chat,) = map(Chat.model_validate, _sample("conversations-list")["conversations"])
     assert (chat.state, chat.friendly_name) == ("active", "Home Repair Visit")
-    outside, inside = ChatParticipants.model_validate(_sample("conversation-participants")).participants
+    rows = ChatParticipants.model_validate(_sample("conversation-participants")).participants
+    outside, inside = (ChatParticipant.model_validate(row) for row in rows)
     assert is_of([outside, inside], "+15017122661")
     assert not is_of([outside, inside], "+31591123456")
     resident, is_inbound = writer(None, outside, "+15017122661")

@@ -21,8 +21,11 @@ def test_both_channels_are_found() -> None:
         ({"account_sid": "AC123"}, "account_sid"),
         ({"auth_token": None}, "`auth_token` is needed, or `api_key` with `api_secret`"),
         ({"api_key": "SK" + "a" * 32}, "go together"),
-        ({"api_secret": "geheim"}, "go together"),
-        ({"api_key": "AC" + "a" * 32, "api_secret": "geheim"}, "api_key"),
+        ({"api_secret": "zeer-geheim"}, "go together"),
+        ({"api_key": "AC" + "a" * 32, "api_secret": "zeer-geheim"}, "api_key"),
+        ({"auth_token": ""}, "auth_token"),
+        ({"auth_token": "", "api_key": "SK" + "a" * 32, "api_secret": "zeer-geheim"}, "auth_token"),
+        ({"api_key": "SK" + "a" * 32, "api_secret": ""}, "api_secret"),
         ({"overlap_days": 0}, "overlap_days"),
         ({"page_size": 1001}, "page_size"),
         ({"numer": "+31591123456"}, "did you mean 'number'"),
@@ -46,13 +49,13 @@ def test_the_account_in_the_ledger_is_the_number_or_what_was_chosen(
 
 
 def test_an_api_key_is_asked_with_in_the_place_of_the_token(open_messages: OpenChannel) -> None:
-    channel = open_messages(api_key="SK" + "a" * 32, api_secret="geheim")
+    channel = open_messages(api_key="SK" + "a" * 32, api_secret="zeer-geheim")
     assert channel._settings.auth[0] == "SK" + "a" * 32
     assert "geheim" not in repr(channel._settings)
 
 
 def test_check_says_what_it_saw(open_messages: OpenChannel, open_chats: OpenChannel) -> None:
-    key = {"auth_token": None, "api_key": "SK" + "a" * 32, "api_secret": "geheim"}
+    key = {"auth_token": None, "api_key": "SK" + "a" * 32, "api_secret": "zeer-geheim"}
     assert [finding.text for finding in open_messages().check()] == [
         "Twilio takes the credentials, and shows the list of messages",
         "there is no message of this number yet: is it right?",

@@ -97,9 +97,15 @@ def test_anything_else_is_refused_without_a_word_of_the_body(url: str, body: str
 
 
 def test_without_the_token_of_the_account_nothing_is_believed(open_messages: OpenChannel) -> None:
-    channel = open_messages(auth_token=None, api_key="SK" + "0" * 32, api_secret="geheim")
+    channel = open_messages(auth_token=None, api_key="SK" + "0" * 32, api_secret="zeer-geheim")
     with pytest.raises(RejectedError, match="auth_token"):
         channel.verify(_pushed(*VECTORS[0]))
+
+
+def test_an_empty_token_signs_for_nobody() -> None:
+    empty = SecretStr("")
+    with pytest.raises(RejectedError, match="auth_token"):
+        verify(_pushed(HOOK, "Body=Hoi", signature(empty, HOOK, [("Body", "Hoi")])), empty)
 
 
 @given(

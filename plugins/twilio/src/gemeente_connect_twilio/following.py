@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from gemeente_connect.contracts import Cursor, Page, Unreadable
+from gemeente_connect.errors import RejectedError
 from gemeente_connect.http import ApiSession, StatusError, read
 from gemeente_connect.models import Message
 from gemeente_connect_twilio.chats import is_of, message_of
@@ -30,6 +31,7 @@ from gemeente_connect_twilio.wire import (
     ChatParticipants,
     Chats,
     Listed,
+    Raw,
     unreadable,
 )
 
@@ -55,6 +57,7 @@ class Run:
         self._unreadable: list[Unreadable] = []
         self._readable: list[str] = []
         self._names: dict[str, str] = {}
+        self._seen: set[str] = set()
         self._latest: datetime | None = None
 
     def pages(self) -> Iterator[Page]:
@@ -62,12 +65,10 @@ class Run:
         state = self._state
         if state.reading:
             yield from self._read(state.reading)
-        seen: set[str] = set()
         for word in ("active", "inactive"):
             for chats, _ in self._lists({"State": word}):
-                seen |= {chat.sid for chat in chats}
                 yield from self._look_at(chats)
-        for sid in state.open_but(seen):
+        for sid in state.open_but(self._seen):
             yield from self._look_at([chat for chat in [self._one(sid)] if chat])
         if state.link:
             yield from self._closed()  # what an earlier run was killed in; after it comes what was closed meanwhile
@@ -101,22 +102,30 @@ class Run:
 
     def _chats(self, answer: Chats) -> Iterator[Chat]:
         for raw in answer.conversations:
-            try:
-                chat = Chat.model_validate(raw)
-            except ValidationError as error:
-                self._unreadable.append(unreadable(raw, error, "conversation"))
-                continue
-            self._latest = max(filter(None, (self._latest, chat.date_updated, chat.date_created)))
-            yield chat
+            self._seen.add(str(raw.get("sid")))
+            chat = self._chat(raw)
+            if chat:
+                self._latest = max(filter(None, (self._latest, chat.date_updated, chat.date_created)))
+                yield chat
+
+    def _chat(self, raw: Raw) -> Chat | None:
+        try:
+            return Chat.model_validate(raw)
+        except ValidationError as error:
+            self._unreadable.append(unreadable(raw, error, "conversation"))
+        self._state.doubt(raw.get("sid"))
+        return None
 
     def _one(self, sid: str) -> Chat | None:
-        """Ask for a conversation that is not listed any more. None: it was removed."""
+        """Ask for a conversation that is not listed any more. None: it was removed, or cannot be read."""
         try:
-            return read(self._api.get(f"{self._root}/{sid}"), Chat)
+            return self._chat(read(self._api.get(f"{self._root}/{sid}"), Raw))
         except StatusError as error:
             if error.status != _GONE:
                 raise
-        self._state.forget(sid)
+            self._state.forget(sid)
+        except RejectedError as error:
+            self._unreadable.append(Unreadable(id=sid, reason=str(error)))
         return None
 
     def _get(self, shape: type[T], path: str, params: Mapping[str, str], link: str | None) -> T:
@@ -124,9 +133,21 @@ class Run:
             return read(self._api.get(link), shape)
         return read(self._api.get(path, params={**params, "PageSize": self._settings.page_size}), shape)
 
-    def _people(self, sid: str) -> dict[str, ChatParticipant]:
+    def _people(self, sid: str) -> tuple[dict[str, ChatParticipant], bool]:
+        """Give who takes part, and whether that is all of them: who cannot be read costs nobody else."""
         ask = partial(self._get, ChatParticipants, f"{self._root}/{sid}/Participants", {})
-        return {each.sid: each for answer, _ in follow(ask, _link_of) for each in answer.participants}
+        people: dict[str, ChatParticipant] = {}
+        whole = True
+        for raw in (each for answer, _ in follow(ask, _link_of) for each in answer.participants):
+            try:
+                participant = ChatParticipant.model_validate(raw)
+            except ValidationError as error:
+                self._unreadable.append(unreadable(raw, error, "participant"))
+                whole = False
+                continue
+            people[participant.sid] = participant
+        self._readable += people
+        return people, whole
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
@@ -140,15 +161,38 @@ class Run:
             yield from self._read(Reading(chat=chat, down_to=down_to, index=known.last if known else -1))
 
     def _read(self, reading: Reading) -> Iterator[Page]:
+        """Read a conversation, or let go of it where it was removed meanwhile."""
+        try:
+            yield from self._read_on(reading)
+        except StatusError as error:
+            if error.status != _GONE:
+                raise
+            self._state.reading = None
+            self._state.forget(reading.chat.sid)
+        except RejectedError as error:
+            self._put_off(reading, str(error))
+
+    def _put_off(self, reading: Reading, reason: str) -> None:
+        """Go on without a conversation whose lists cannot be read, and read it again when they can be."""
+        chat, known = reading.chat, self._state.of(reading.chat)
+        self._unreadable.append(Unreadable(id=chat.sid, reason=reason, thread=chat.sid))
+        self._state.reading = None
+        ours = bool((known and known.ours) or reading.link)
+        self._state.keep(chat, known.last if known else -1, ours=ours)
+        self._state.doubt(chat.sid)
+
+    def _read_on(self, reading: Reading) -> Iterator[Page]:
         """Read a conversation: from its beginning, or back from its end when it was read before.
 
         Twilio can begin nowhere else, so that going on from the last index would mean reading all again each time.
         """
         chat, state = reading.chat, self._state
-        people = self._people(chat.sid)
+        people, whole = self._people(chat.sid)
         known = state.of(chat)
         if not ((known and known.ours) or reading.link or is_of(people.values(), self._line.number)):
             state.keep(chat, -1, ours=False)
+            if not whole:  # the one who makes it ours may be the one who cannot be read
+                state.doubt(chat.sid)
             return
         self._readable.append(chat.sid)
         if chat.friendly_name:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from gemeente_connect.errors import TemporaryError
-from gemeente_connect.http import StatusError
+from gemeente_connect.errors import RejectedError, TemporaryError
 
 T = TypeVar("T")
 
@@ -17,7 +16,8 @@ def follow(
     """Give the pages of a list, each with whether it is the first one.
 
     `ask` gets the page behind a link, or the first one (None). `kept` is where an earlier run was: where that link is
-    not taken any more, the list begins anew. Raises TemporaryError for a list that never ends.
+    not taken any more, or leads to another host than the one that is asked now, the list begins anew. Raises
+    TemporaryError for a list that never ends.
     """
     link = kept
     followed: set[str | None] = set()
@@ -25,7 +25,7 @@ def follow(
         followed.add(link)
         try:
             page = ask(link)
-        except StatusError:
+        except RejectedError:
             if link is None or followed != {kept}:
                 raise
             link, followed = None, set()

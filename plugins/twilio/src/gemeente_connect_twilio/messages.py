@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -22,7 +23,7 @@ from gemeente_connect_twilio.people import bare, municipality, resident
 from gemeente_connect_twilio.settings import MessagesSettings
 from gemeente_connect_twilio.walking import WAYS, State, Walk, Way
 from gemeente_connect_twilio.webhooks import Line, no_handshake, read_form, verify
-from gemeente_connect_twilio.wire import MediaRows, MessageRow, MessageRows, unreadable
+from gemeente_connect_twilio.wire import MediaRow, MediaRows, MessageRow, MessageRows, Raw, unreadable
 
 LARGEST: Final = 100 * 1024 * 1024  # bytes of a file: what WhatsApp allows
 _SOURCE: Final = re.compile(r"Messages/(SM|MM)[0-9a-fA-F]{32}/Media/ME[0-9a-fA-F]{32}", re.ASCII)
@@ -83,14 +84,10 @@ class MessagesChannel:
         messages: list[Message] = []
         for row in rows:
             walk = walk.past(row)
-            if not self._is_ours(row) or walk.is_known(row):
-                continue
-            try:
-                messages.append(self._message(row, walk.position))
-            except ValidationError as error:
-                wrong.append(unreadable(row.model_dump(mode="json", by_alias=True), error, "message"))
+            if self._is_ours(row) and not walk.is_known(row):
+                messages += self._messages(row, walk.position, wrong)
         messages.reverse()
-        readable = tuple(message.id for message in messages) if walk.day else ()  # in the first walk none was refused
+        readable = tuple(_ids(messages)) if walk.day else ()  # in the first walk none was refused
         batch = Batch(messages=tuple(messages), unreadable=tuple(wrong), readable=readable)
         return (walk.not_all() if wrong else walk).after(answer.next_page_uri), batch
 
@@ -100,9 +97,20 @@ class MessagesChannel:
             return row.to == self._settings.number
         return row.sender == self._settings.number and row.status not in NOT_SENT
 
-    def _message(self, row: MessageRow, position: int) -> Message:
+    def _messages(self, row: MessageRow, position: int, wrong: list[Unreadable]) -> Iterator[Message]:
+        """Give the message of a row; none where it cannot be read, and then it is added to what is wrong."""
+        try:
+            yield self._message(row, position, wrong)
+        except ValidationError as error:
+            wrong.append(unreadable(_raw(row), error, "message"))
+        except RejectedError as error:  # of its files; a refusal of the request may be about all of them
+            if isinstance(error, StatusError):
+                raise
+            wrong.append(Unreadable(id=row.sid, reason=str(error), raw=json.dumps(_raw(row)).encode()))
+
+    def _message(self, row: MessageRow, position: int, wrong: list[Unreadable]) -> Message:
         inbound = row.direction == "inbound"
-        attachments = self._attachments(row)
+        attachments = self._attachments(row, wrong)
         kind, text = shown(row.body, attachments)
         return Message(
             account=self.account,
@@ -120,23 +128,22 @@ class MessagesChannel:
 
     # ---- files -------------------------------------------------------------------------------------------------------
 
-    def _attachments(self, row: MessageRow) -> tuple[Attachment, ...]:
+    def _attachments(self, row: MessageRow, wrong: list[Unreadable]) -> tuple[Attachment, ...]:
         """List the files of a message, in the order of their SIDs: the webhook names them in another one."""
         count = row.num_media or 0
         if not count:
             return ()
+        kept = [_attachment(row, raw, wrong) for raw in self._media_of(row)]
+        return (*kept, *[Attachment(missing="expired")] * (count - len(kept)))
+
+    def _media_of(self, row: MessageRow) -> list[Raw]:
         try:
             answer = self._api.get(f"{self._root}/Messages/{row.sid}/Media.json", params={"PageSize": 100})
         except StatusError as error:
             if error.status != _GONE:
                 raise
-            found = []
-        else:
-            found = sorted(read(answer, MediaRows).media_list, key=lambda each: each.sid)
-        kept = [
-            Attachment(source=f"Messages/{row.sid}/Media/{each.sid}", media_type=each.content_type) for each in found
-        ]
-        return (*kept, *[Attachment(missing="expired")] * (count - len(kept)))
+            return []
+        return sorted(read(answer, MediaRows).media_list, key=lambda raw: str(raw.get("sid")))
 
     def download(self, attachment: Attachment) -> Iterator[bytes]:
         """Yield the content of a file. RejectedError: it was deleted, or is somewhere it should not be."""
@@ -163,6 +170,27 @@ class MessagesChannel:
     def check(self) -> Iterator[Finding]:
         """Ask for one message in each direction."""
         return check_messages(self._api, self._settings)
+
+
+def _raw(row: MessageRow) -> Raw:
+    return row.model_dump(mode="json", by_alias=True)
+
+
+def _ids(messages: list[Message]) -> Iterator[str]:
+    """Give the SIDs of messages and of their files."""
+    for message in messages:
+        yield message.id
+        yield from (each.source.rpartition("/")[2] for each in message.attachments if each.source)
+
+
+def _attachment(row: MessageRow, raw: Raw, wrong: list[Unreadable]) -> Attachment:
+    """Name a file. One that cannot be read keeps its place, for when it can be."""
+    try:
+        media = MediaRow.model_validate(raw)
+    except ValidationError as error:
+        wrong.append(unreadable(raw, error, "file"))
+        return Attachment(missing="failed")
+    return Attachment(source=f"Messages/{row.sid}/Media/{media.sid}", media_type=media.content_type)
 
 
 def _link_of(page: MessageRows) -> str | None:

@@ -86,6 +86,12 @@ class State(Wire):
         closed = chat.date_created.date() if chat.state == "closed" else None
         self.known[chat.sid[2:]] = Known(chat.fingerprint, index, ours, closed)
 
+    def doubt(self, sid: object) -> None:
+        """Note that what is known of a conversation may be old: it is read again once that can be done."""
+        key = str(sid)[2:]
+        if key in self.known:
+            self.known[key] = self.known[key]._replace(fingerprint="")
+
     def open_but(self, seen: set[str]) -> list[str]:
         """Give the SIDs of conversations that were open and are not among those seen."""
         return [f"CH{key}" for key, known in self.known.items() if known.closed is None and f"CH{key}" not in seen]

@@ -21,6 +21,10 @@ def _number(number: str) -> str:
     return number
 
 
+Secret = Annotated[SecretStr, Field(min_length=8)]
+"""What somebody must not guess: an empty one, as of a variable that was never filled, would sign for everybody."""
+
+
 class TwilioSettings(Settings):
     """What both channels need."""
 
@@ -30,11 +34,11 @@ class TwilioSettings(Settings):
     """The number of the municipality: `whatsapp:+31591123456`, or `+31591123456` for SMS."""
     account: NonEmpty | None = None
     """What the ledger knows the number by, for ever. None: the name of the channel with the number."""
-    auth_token: SecretStr | None = None
+    auth_token: Secret | None = None
     """The account's own token, which webhooks are signed with. None: an API key asks, and nothing is pushed."""
     api_key: Annotated[str, Field(pattern="^SK[0-9a-fA-F]{32}$")] | None = None
     """The SID of an API key, to ask with in the place of the account's own token."""
-    api_secret: SecretStr | None = None
+    api_secret: Secret | None = None
     """The secret of that key."""
     media_hosts: tuple[NonEmpty, ...] = (".twiliocdn.com", ".twilio.com", "s3-external-1.amazonaws.com")
     """Hosts to which Twilio may refer for a file. They never see the credentials."""

@@ -59,7 +59,7 @@ def signature(token: SecretStr, url: str, fields: Iterable[tuple[str, str]]) -> 
 
 def verify(received: Received, token: SecretStr | None) -> None:
     """See whether Twilio sent this. Raises RejectedError."""
-    if token is None:
+    if token is None or not token.get_secret_value():
         message = "without `auth_token` no webhook can be verified"
         raise RejectedError(message)
     given = received.headers.get("x-twilio-signature", "").encode()

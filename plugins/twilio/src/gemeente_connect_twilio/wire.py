@@ -88,7 +88,7 @@ class MediaRow(Wire):
 class MediaRows(Wire):
     """The files of a message."""
 
-    media_list: list[MediaRow]
+    media_list: list[Raw]
 
 
 # ---- Conversations ---------------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ class ChatParticipant(Wire):
 class ChatParticipants(Listed):
     """A page of participants."""
 
-    participants: list[ChatParticipant]
+    participants: list[Raw]
 
 
 class ChatMedia(Wire):
