@@ -188,6 +188,8 @@ def _attachment(row: MessageRow, raw: Raw, wrong: list[Unreadable]) -> Attachmen
     try:
         media = MediaRow.model_validate(raw)
     except ValidationError as error:
+        if not re.fullmatch("ME[0-9a-fA-F]{32}", str(raw.get("sid"))):
+            raise  # its place among the files is not known: the message waits
         wrong.append(unreadable(raw, error, "file"))
         return Attachment(missing="failed")
     return Attachment(source=f"Messages/{row.sid}/Media/{media.sid}", media_type=media.content_type)
