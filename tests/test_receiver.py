@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -113,6 +115,17 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+def test_connections_that_are_left_half_open_stop_nobody(serve: Serve) -> None:
+    url, _ = serve()
+    host, port = urlsplit(url).hostname, urlsplit(url).port
+    told = FakeReceiver().payload(message(1))
+    with ExitStack() as stack:
+        for _ in range(150):
+            half = stack.enter_context(socket.create_connection((host, port), timeout=10))
+            half.sendall(b"POST /webhooks/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+        assert requests.post(url, data=told.body, headers=dict(told.headers), timeout=10).status_code == 200
 
 
 def test_everything_that_was_answered_200_is_in_the_ledger_after_a_kill_under_load(

@@ -47,3 +47,21 @@ def test_when_a_person_asks_the_payload_is_read_again_and_what_is_understood_now
     report = collect(channel, ledger)
     assert (report.new, list(report.refused)) == (1, ["inbox-1/3"])
     assert list(ledger.refused()) == ["inbox-2/2", "inbox-1/3"], "another payload is not read again"
+
+
+def test_what_a_person_dropped_stays_dropped_when_another_part_is_read_again(ledger: Ledger) -> None:
+    channel = Receiver()
+    _push(channel, ledger, b"1 2 3")
+    collect(channel, ledger)
+    refused = ledger.refused()
+    ledger.drop(refused["inbox-1/2"].number)
+    ledger.retry(refused["inbox-1/3"].number)
+    assert list(collect(channel, ledger).refused) == ["inbox-1/3"]
+    assert list(ledger.refused()) == ["inbox-1/3"]
+
+
+def test_the_same_body_at_another_url_is_another_payload(ledger: Ledger) -> None:
+    channel = Receiver()
+    for url in ("/?part=1", "/?part=2", "/?part=1"):
+        Inbox(channel, ledger).answer(Received(method="POST", url=url, body=b"2"))
+    assert list(collect(channel, ledger).refused) == ["inbox-1/2", "inbox-2/2"]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from gemeente_connect.contracts import Cursor
-from gemeente_connect.errors import ConfigError
+from gemeente_connect_twilio.cursors import Remembered
 from gemeente_connect_twilio.wire import Chat, Wire
 
 
@@ -48,12 +47,11 @@ class Reading(Wire):
         return bool(indexes) and self.down_to is not None and min(indexes) <= self.down_to
 
 
-class State(Wire):
+class State(Remembered):
     """The cursor, taken apart. Unlike other models here it changes, for it may hold thousands of conversations."""
 
     model_config = ConfigDict(frozen=False)
 
-    v: Literal[1] = 1
     known: dict[str, Known] = Field(default_factory=dict)
     """By SID, without its `CH`."""
     reading: Reading | None = None
@@ -63,19 +61,6 @@ class State(Wire):
     """What `day` becomes when the closed ones were all listed."""
     link: str | None = None
     """To the page of closed conversations to go on with; None: the first one."""
-
-    @classmethod
-    def read(cls, since: Cursor | None) -> State:
-        """Read a cursor. Raises ConfigError for one of another version."""
-        try:
-            return cls.model_validate_json(since) if since else cls()
-        except ValidationError:
-            message = "the ledger was written by a newer gemeente-connect-twilio: upgrade it"
-        raise ConfigError(message)
-
-    def cursor(self) -> Cursor:
-        """Write it down."""
-        return Cursor(self.model_dump_json(exclude_defaults=True))
 
     def of(self, chat: Chat) -> Known | None:
         """Give what is known of a conversation."""

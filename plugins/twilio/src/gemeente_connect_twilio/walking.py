@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
-from gemeente_connect.contracts import Cursor
-from gemeente_connect.errors import ConfigError
+from gemeente_connect_twilio.cursors import Remembered
 from gemeente_connect_twilio.wire import MessageRow, Wire
 
 Way = Literal["To", "From"]
@@ -81,25 +80,11 @@ class Walk(Wire):
         return Walk(day=self.day, mark=self.mark)
 
 
-class State(Wire):
+class State(Remembered):
     """The cursor, taken apart."""
 
-    v: Literal[1] = 1
     to: Walk = Walk()
     from_: Annotated[Walk, Field(alias="from")] = Walk()
-
-    @classmethod
-    def read(cls, since: Cursor | None) -> State:
-        """Read a cursor. Raises ConfigError for one of another version."""
-        try:
-            return cls.model_validate_json(since) if since else cls()
-        except ValidationError:
-            message = "the ledger was written by a newer gemeente-connect-twilio: upgrade it"
-        raise ConfigError(message)
-
-    def cursor(self) -> Cursor:
-        """Write it down."""
-        return Cursor(self.model_dump_json(by_alias=True, exclude_defaults=True))
 
     def walk(self, way: Way) -> Walk:
         """Give one of the two walks."""
