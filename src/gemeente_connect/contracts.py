@@ -63,6 +63,9 @@ class Batch(Model):
     """Ids that were `Unreadable` before and have now been read: they no longer need a person."""
     thread_names: Annotated[Mapping[str, str], Personal("name")] = {}
     """What people call a thread, by thread, where the channel knows: a setting may skip a thread by it."""
+    other_names: Annotated[Mapping[str, tuple[NonEmpty, ...]], Personal("address")] = {}
+    """By thread, under which names its messages may come as well, such as the telephone number of who goes by a user
+    id. Within the quiet gap they join its conversation, as long as only one resident can be meant."""
 
     @model_validator(mode="after")
     def _every_message_has_a_side(self) -> Self:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from gemeente_connect.models import Direction, Message, Turn, in_order
+from gemeente_connect.models import Direction, Message, Participant, Turn, in_order
 
 QUIET_GAP = timedelta(hours=24)
 """The silence after which a thread starts a new conversation, unless a channel is set otherwise."""
@@ -45,11 +45,11 @@ def digest(*parts: str) -> str:
     return hashlib.blake2b(data, digest_size=12).hexdigest()
 
 
-def clusters(times: Iterable[int], gap: int) -> Iterator[list[int]]:
-    """Put sorted times together that are less than a gap apart."""
+def clusters(times: Iterable[int], gap: int, breaks: Collection[int] = ()) -> Iterator[list[int]]:
+    """Put sorted times together that are less than a gap apart, and on one side of each break."""
     cluster: list[int] = []
     for time in times:
-        if cluster and time - cluster[-1] >= gap:
+        if cluster and (time - cluster[-1] >= gap or any(cluster[-1] < each <= time for each in breaks)):
             yield cluster
             cluster = []
         cluster.append(time)
@@ -90,6 +90,24 @@ def _turn_of(
         if neighbour and neighbour[-1].id in fixed and _side(neighbour[0]) == _side(run[0]):
             return fixed[neighbour[-1].id]
     return run[0].id
+
+
+def one_person(participants: Iterable[Participant]) -> dict[str, Participant]:
+    """Give, by id, the participants who are another of these: known by nothing but what that one is known by as well.
+
+    Whoever wrote under a number yesterday, and under that number and a user id today.
+    """
+    known = {each.id: (each, {(i.kind, i.value) for i in each.identities}) for each in participants}
+    found: dict[str, Participant] = {}
+    for key, (each, addresses) in known.items():
+        others = [
+            other
+            for other, more in known.values()
+            if addresses and addresses < more and each.employee == other.employee
+        ]
+        if len(others) == 1:  # of several it may be any
+            found[key] = others[0]
+    return found
 
 
 def title(turns: Iterable[Turn], subject: str | None, at_most: int) -> str | None:

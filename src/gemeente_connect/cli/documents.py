@@ -197,7 +197,7 @@ class RefusedSummary(TypedDict):
     """Something that needs a person."""
 
     number: int
-    kind: Literal["conversation", "unreadable", "change", "attachment"]
+    kind: Literal["conversation", "unreadable", "change", "attachment", "double"]
     account: str
     key: str
     reason: str

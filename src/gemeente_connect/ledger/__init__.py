@@ -203,9 +203,12 @@ class Ledger:
         offer_again: timedelta = OFFER_AGAIN,
         *,
         flush: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Keep the receipts of several deliveries in one transaction, after `flush` made them durable there."""
-        self._offering.settle(done, case_system, offer_again, flush)
+    ) -> dict[str, str]:
+        """Keep the receipts of several deliveries in one transaction, after `flush` made them durable there.
+
+        Gives the reasons, by key, of what looks like a conversation that another source brought, and is new.
+        """
+        return self._offering.settle(done, case_system, offer_again, flush)
 
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from gemeente_connect.conversations import conversation_id, turns
+from gemeente_connect.conversations import conversation_id, one_person, turns
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.names import moment
 from gemeente_connect.models import Attachment, Conversation, Message, Participant, Turn
 
 _MESSAGES = """
     SELECT m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to,
-        m.edited_at, m.deleted_at, m.status, m.internal, m.conversation
+        m.edited_at, m.deleted_at, m.status, m.internal, m.thread, m.conversation
     FROM messages m LEFT JOIN participants p ON p.seq = m.sender
     WHERE m.conversation IN ({})
 """
@@ -76,9 +76,10 @@ class Loading:
         self, claimed: Claimed, rows: Sequence[Row], attachments: Mapping[int, tuple[Attachment, ...]]
     ) -> Sequence[Message]:
         account, thread = claimed.account, claimed.thread
+        senders = self._senders(rows)
         fields: list[dict[str, Any]] = []
         for seq, key, _, sent_at, position, direction, sender, kind, text, reply_to, *marks in rows:
-            edited, deleted, status, internal, _ = marks
+            edited, deleted, status, internal, *_ = marks
             message = {
                 "account": account,
                 "id": key,
@@ -86,7 +87,7 @@ class Loading:
                 "sent_at": moment(sent_at),
                 "position": position,
                 "direction": direction,
-                "sender": self._participant(sender) if sender else None,
+                "sender": senders[sender],
                 "kind": kind,
                 "text": text,
             }
@@ -107,6 +108,14 @@ class Loading:
             attachment = Attachment(**dict(zip(_ATTACHMENT, values, strict=True)))
             found[message] = (*found.get(message, ()), attachment)
         return found
+
+    def _senders(self, rows: Sequence[Row]) -> Mapping[str | None, Participant | None]:
+        """Give who wrote, by how that is stored. Under two names of one thread it is one person."""
+        people = {body: self._participant(body) for body in {row[6] for row in rows} if body}
+        if len({row[-2] for row in rows}) > 1:
+            same = one_person(people.values())
+            people = {body: same.get(each.id, each) for body, each in people.items()}
+        return {None: None, **people}
 
     def _participant(self, body: str) -> Participant:
         known = self._people.get(body)

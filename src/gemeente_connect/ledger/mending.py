@@ -148,7 +148,7 @@ class Mending:
 
     def _by_key(self, account: int | None, keys: Sequence[str]) -> list[Row]:
         marks = ", ".join("?" * len(keys))
-        columns = "m.account, m.thread, m.conversation, m.turn, c.id, c.own"
+        columns = "m.account, c.thread, m.conversation, m.turn, c.id, c.own"
         rows = self._db.read(
             f"SELECT m.seq, m.id, {columns} FROM messages m JOIN conversations c ON c.seq = m.conversation "  # noqa: S608 - our own columns
             f"WHERE m.account = ? AND m.id IN ({marks})",

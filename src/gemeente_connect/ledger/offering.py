@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from gemeente_connect.contracts import Findable, Receipt
 from gemeente_connect.ledger.database import Database, Row
+from gemeente_connect.ledger.doubles import Doubles
 from gemeente_connect.ledger.leases import Leases
 from gemeente_connect.ledger.loading import Claimed, Loading
 from gemeente_connect.ledger.names import Names, micros
@@ -102,6 +103,7 @@ class Offering:
         self._leases = leases
         self._intents = intents
         self._loading = Loading(database)
+        self._doubles = Doubles(database, refusals)
 
     def count(self, selection: Selection) -> tuple[int, int]:
         """Count what is due: from the start on, and what began before it and stays behind."""
@@ -137,14 +139,14 @@ class Offering:
 
     def settle(
         self, done: Sequence[tuple[Offer, Receipt]], case_system: str, offer_again: timedelta, flush: Callable[[], None]
-    ) -> None:
+    ) -> dict[str, str]:
         """Keep the receipts of deliveries. What no resident finds yet is offered again after that time.
 
-        `flush` is called before anything is kept, and after it is known what is.
+        `flush` is called before anything is kept, and after it is known what is. Gives what turns out to be a double.
         """
         left = self._intents.left()
         if not done and not left:
-            return
+            return {}
         try:
             flush()
             number = self._names.account(case_system)
@@ -156,9 +158,19 @@ class Offering:
                 )
                 self._refusals.settle("conversation", case_system, *(offer.conversation.id for offer, _ in done))
                 self._let_go(number, *(offer.number for offer, _ in done))
+                return self._note_doubles(case_system, (offer for offer, _ in done))
         except BaseException:
             self._intents.put_back(left)
             raise
+
+    def _note_doubles(self, case_system: str, offers: Iterable[Offer]) -> dict[str, str]:
+        by_account: dict[str, list[int]] = {}
+        for offer in offers:
+            by_account.setdefault(offer.conversation.account, []).append(offer.number)
+        found: dict[str, str] = {}
+        for account, numbers in by_account.items():
+            found |= self._doubles.note(case_system, account, numbers)
+        return found
 
     def refuse(self, offer: Offer, case_system: str, reason: str) -> bool:
         """Keep that a conversation was refused. True: it is new, or has changed since."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from gemeente_connect.conversations import Span, clusters, nearest
 from gemeente_connect.ledger.database import Database
+from gemeente_connect.ledger.linking import Linking, Links
+
+_EVER = -(2**62)  # before all times
 
 
 def hold_conversation(database: Database, message: int) -> None:
@@ -28,8 +33,9 @@ def shown_anew(database: Database, message: int) -> None:
 class Placing:
     """Finds or makes the conversation of each message, inside the transaction that stores it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, linking: Linking) -> None:
         self._db = database
+        self._linking = linking
 
     def by_own(self, account: int, thread: int, own: str, times: Collection[int]) -> int:
         """Give the conversation the channel itself names."""
@@ -47,33 +53,72 @@ class Placing:
         a message between two of them joins the nearest.
         """
         silence = round(gap.total_seconds() * 1_000_000)
+        pairs = self._linking.of(thread)
+        breaks = [pair.until for pair in pairs if pair.until is not None]
         placed: dict[int, int] = {}
-        for its in clusters(sorted(set(times)), silence):
-            placed |= self._place(account, thread, its, self._around(thread, its[0], its[-1], silence))
+        for its in clusters(sorted(set(times)), silence, breaks):
+            first = max(its[0] - silence, *(each - 1 for each in breaks if each <= its[0]), _EVER)
+            last = min(its[-1] + silence, *(each for each in breaks if each > its[-1]), -_EVER)
+            links = Links.at(thread, pairs, its[-1])
+            placed |= self._place(account, links, its, self._around(links, first, last))
         return placed
 
-    def _around(self, thread: int, first: int, last: int, silence: int) -> list[Span]:
+    def place_again(self, account: int, threads: Iterable[int], gap: timedelta) -> None:
+        """Place what is not delivered yet of threads of which it turned out what else they are called, or no more."""
+        for thread in threads:
+            rows = self._db.read(
+                "SELECT m.thread, m.seq, m.sent_at, c.seq "
+                "FROM conversations c JOIN messages m ON m.conversation = c.seq "
+                "WHERE c.thread = ? AND c.own IS NULL AND c.id IS NULL ORDER BY m.thread",
+                (thread,),
+            )
+            for key in {row[3] for row in rows}:
+                self._db.write("UPDATE messages SET conversation = NULL WHERE conversation = ?", (key,))
+                self._remove(key)
+            for of, its in groupby(rows, key=itemgetter(0)):
+                times = {seq: sent_at for _, seq, sent_at, _ in its}
+                placed = self.by_gap(account, of, times.values(), gap)
+                self._db.write_all(
+                    "UPDATE messages SET conversation = ? WHERE seq = ?",
+                    [(placed[sent_at], seq) for seq, sent_at in times.items()],
+                )
+
+    def _around(self, links: Links, after: int, before: int) -> list[Span]:
+        threads = [links.thread, *links.others, *links.owners]
+        marks = ", ".join("?" * len(threads))
         rows = self._db.read(
             "SELECT seq, first_at, last_at, id IS NOT NULL FROM conversations "  # noqa: S608 - our own words
-            "WHERE thread = ? AND own IS NULL AND last_at > ? AND first_at < ? "
+            f"WHERE thread IN ({marks}) AND own IS NULL AND last_at > ? AND first_at < ? "
             f"ORDER BY first_at, seq{self._db.for_update}",  # one that is just being claimed is about to be fixed
-            (thread, first - silence, last + silence),
+            (*threads, after, before),
         )
-        return [Span(key, begin, end, bool(fixed)) for key, begin, end, fixed in rows]
+        spans = [Span(key, begin, end, bool(fixed)) for key, begin, end, fixed in rows]
+        if not rows or threads == [links.thread]:
+            return spans
+        fitting = links.fitting(self._linking.parts([span.key for span in spans]))
+        return [span for span in spans if span.key in fitting]
 
-    def _place(self, account: int, thread: int, times: list[int], around: list[Span]) -> dict[int, int]:
+    def _place(self, account: int, links: Links, times: list[int], around: list[Span]) -> dict[int, int]:
         fixed = [span for span in around if span.fixed]
         if fixed:
             return self._join(times, fixed, [span for span in around if not span.fixed])
         if not around:
-            return dict.fromkeys(times, self._new(account, thread, None, times[0], times[-1]))
+            return dict.fromkeys(times, self._new(account, links.thread, None, times[0], times[-1]))
         kept, *others = around
         for other in others:
             self._db.write("UPDATE messages SET conversation = ? WHERE conversation = ?", (kept.key, other.key))
             self.stretch(kept.key, other.first, other.last)
             self._remove(other.key)
         self.stretch(kept.key, times[0], times[-1])
+        if links.others or links.owners:
+            self._name(kept.key, links)
         return dict.fromkeys(times, kept.key)
+
+    def _name(self, conversation: int, links: Links) -> None:
+        """Let a conversation stand under the name that the others are other names of, whichever message came first."""
+        owners = links.owners & self._linking.parts([conversation])[conversation]
+        thread = min(owners, default=links.thread)
+        self._db.write("UPDATE conversations SET thread = ? WHERE seq = ?", (thread, conversation))
 
     def _join(self, times: list[int], fixed: list[Span], loose: list[Span]) -> dict[int, int]:
         placed = {time: nearest(time, fixed).key for time in times}

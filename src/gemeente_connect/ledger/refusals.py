@@ -11,7 +11,7 @@ from gemeente_connect.errors import ConfigError
 from gemeente_connect.ledger.database import Database, Row
 from gemeente_connect.ledger.names import Names, moment
 
-RefusalKind = Literal["conversation", "unreadable", "change", "attachment"]
+RefusalKind = Literal["conversation", "unreadable", "change", "attachment", "double"]
 
 _FIRST_WAIT = 15 * 60 * 1_000_000  # a quarter of an hour, in microseconds
 _LONGEST_WAIT = 24 * 60 * 60 * 1_000_000
@@ -26,9 +26,10 @@ class Refusal:
     number: int
     kind: RefusalKind
     account: str
-    """The channel, or for a conversation the case system, that it concerns."""
+    """The channel, or for a conversation or a double the case system, that it concerns."""
     key: str
-    """What was refused: the id of a conversation, an unreadable thing, a message or an attachment."""
+    """What was refused: the id of a conversation, an unreadable thing, a message or an attachment; the ids of both
+    conversations, where one may be a double."""
     reason: str
     name: str | None = field(repr=False)
     """What a person knows it by, such as a file name; None: nothing but the key."""

@@ -30,7 +30,8 @@ _NOBODY = "no resident wrote anything in this conversation, so there is nobody t
 _WHO = """
     SELECT c.seq, a.name, t.name, p.body, (
         SELECT max(o.sent_at) FROM conversations n JOIN messages o ON o.conversation = n.seq
-        WHERE n.thread = c.thread AND o.direction = 'in' AND o.internal = 0
+        WHERE n.thread IN (SELECT thread FROM messages WHERE conversation = c.seq)
+            AND o.direction = 'in' AND o.internal = 0
     )
     FROM conversations c JOIN accounts a ON a.seq = c.account JOIN threads t ON t.seq = c.thread
     LEFT JOIN messages m ON m.conversation = c.seq AND m.direction = 'in' AND m.internal = 0

@@ -199,4 +199,13 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX replies_by_conversation ON replies (conversation);
     """,
+    """
+    CREATE TABLE other_names (                 -- a thread whose messages may also come under the name of another
+        thread INTEGER NOT NULL REFERENCES threads,
+        other INTEGER NOT NULL REFERENCES threads,
+        until BIGINT,                          -- when who goes by these names got others; NULL: never
+        PRIMARY KEY (thread, other)
+    );
+    CREATE INDEX other_names_by_other ON other_names (other);
+    """,
 )

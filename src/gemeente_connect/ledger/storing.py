@@ -10,11 +10,12 @@ from gemeente_connect.contracts import Batch, Cursor, Page
 from gemeente_connect.errors import TemporaryError
 from gemeente_connect.ledger.changing import Changing, read_change, several
 from gemeente_connect.ledger.database import Database, Row
+from gemeente_connect.ledger.linking import Linking
 from gemeente_connect.ledger.names import Names, micros
 from gemeente_connect.ledger.originals import UNCLEAR, Originals
 from gemeente_connect.ledger.placing import Placing
 from gemeente_connect.ledger.refusals import Refusals
-from gemeente_connect.models import Attachment, Change, Deleted, Edited, Message, StatusChanged
+from gemeente_connect.models import Attachment, Change, Deleted, Edited, IdentityChanged, Message, StatusChanged
 
 _KNOWN = "SELECT id, seq, text FROM messages WHERE account = ? AND id IN ({})"
 _KNOWN_BY_ALIAS = (
@@ -61,7 +62,8 @@ class Storing:
         self._db = database
         self._names = names
         self._refusals = refusals
-        self._placing = Placing(database)
+        self._linking = Linking(database, names)
+        self._placing = Placing(database, self._linking)
         self._changing = Changing(database, names, refusals)
         self._originals = Originals(database, names, refusals)
 
@@ -105,6 +107,9 @@ class Storing:
             by_account.setdefault(message.account, []).append(message)
         for name, its in by_account.items():
             account = self._names.account(name, kind)
+            for thread in page.other_names.keys() & {message.thread for message in its}:
+                new = self._linking.learn(account, thread, page.other_names[thread])
+                self._placing.place_again(account, new, gap)
             self._of_account(account, its, page.changes, gap, stored)
 
     def _of_account(
@@ -165,8 +170,16 @@ class Storing:
         return True
 
     def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
-        times = {m.id: micros(m.sent_at) for m in messages}
-        self._insert_into(account, messages, times, self._conversations(account, messages, times, gap))
+        if self._linking.any():  # whoever may share a conversation has to see who is in it
+            by_thread: dict[str, list[Message]] = {}
+            for message in messages:
+                by_thread.setdefault(message.thread, []).append(message)
+            together: Iterable[Sequence[Message]] = by_thread.values()
+        else:
+            together = [messages]
+        for its in together:
+            times = {m.id: micros(m.sent_at) for m in its}
+            self._insert_into(account, its, times, self._conversations(account, its, times, gap))
 
     def _insert_into(
         self, account: int, messages: Sequence[Message], times: Mapping[str, int], conversations: Mapping[str, int]
@@ -224,6 +237,10 @@ class Storing:
             account = self._names.account(_account_of(change), kind)
             if isinstance(change, StatusChanged) and change.reply:
                 stored.new += self.was_sent(account, change.reply, change.target)
+            if isinstance(change, IdentityChanged):
+                before = (each.value for each in change.participant.identities)
+                ended = self._linking.end(account, change.thread, before, change.at)
+                self._placing.place_again(account, ended, gap)
             outcome = self._changing.apply(account, change)
             if isinstance(outcome, Message):
                 self._insert(account, [outcome], gap)

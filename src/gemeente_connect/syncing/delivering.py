@@ -198,7 +198,8 @@ class _Delivering:
         """Keep the receipts of what was delivered since the last time."""
         unkept, self._unkept = self._unkept, []
         with guarded(self.case_system.account):
-            self.ledger.settle_all(unkept, self.case_system.account, self.offer_again, flush=self._flush)
+            doubles = self.ledger.settle_all(unkept, self.case_system.account, self.offer_again, flush=self._flush)
+        self.report.refused |= doubles
         self.report.delivered.add(Delivery(o.conversation.id, o.before is not None, r) for o, r in unkept)
 
 

@@ -28,7 +28,8 @@ class Report:
     """Messages of threads on the skip list. They are not kept."""
     delivered: Deliveries = field(default_factory=Deliveries)
     refused: dict[str, str] = field(default_factory=dict)
-    """Reasons, by what was refused for the first time in this run: conversations, unreadable things, attachments."""
+    """Reasons, by what was refused for the first time in this run: conversations, unreadable things, attachments; and
+    of conversations that may be doubles of another source, by the ids of both."""
     deferred: dict[str, str] = field(default_factory=dict)
     """Reasons, by conversation, of what the other side could not take now. It is tried again at the next run."""
     before_start: int = 0

@@ -104,6 +104,7 @@ class _Reading:
             changes=tuple(self.changes),
             unreadable=tuple(self.unreadable.values()),
             thread_names={thread: name for thread, name in self.names.items() if thread in threads},
+            other_names=dict(filter(None, map(_other_names, self.messages))),
         )
 
     def change(self, change: object) -> None:
@@ -147,6 +148,15 @@ class _Reading:
         key = f"whatsapp-{digest(account, update.name, raw.decode())}"
         reason = f"{_CALLED.get(update.name, 'a part of a webhook')} {unfit}"
         self.unreadable[key] = Unreadable(id=key, reason=reason, thread=unfit.thread, raw=raw)
+
+
+def _other_names(message: Message) -> tuple[str, tuple[str, ...]] | None:
+    """Say under which ids this resident may be answered, besides the one that names the thread. Not of a group."""
+    resident = message.sender
+    if resident is None or resident.id != message.thread:
+        return None
+    others = tuple(each.value for each in resident.identities if each.value != message.thread)
+    return (message.thread, others) if others else None
 
 
 _CALLED: Final = {
