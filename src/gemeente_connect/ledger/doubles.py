@@ -70,6 +70,6 @@ def _numbers(of: Sequence[int]) -> str:
 def _reason(mine: str, theirs: str, of: str, alike: int) -> str:
     return (
         f"{alike} of the messages of conversation {mine} may be the same as in {theirs} of {of}: look at both records; "
-        "where it is one conversation, `detach` one of them from the resident and let `until` end that source earlier; "
-        "then drop this"
+        "where it is one conversation, `detach` one of them from the resident, and let the older source end earlier "
+        "(`until`); then drop this"
     )
