@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -232,6 +233,14 @@ def test_a_case_system_that_cannot_say_beforehand_is_planned_as_unknown(configur
     planned = json.loads(run("plan", "daily", "--json").stdout)["conversations"]
     assert [(each["action"], each["findable"]) for each in planned] == [("unknown", None)] * 3
     assert "the portal does not show such a record  3  ===" in run("sync").stdout
+
+
+def test_what_a_case_system_holds_back_is_not_told_as_if_it_stood_there(configure: Configure, run: Run) -> None:
+    configure(zaken={"plugin": "acme-post", "records": None})
+    (document,) = json.loads(run("sync", "--json").stdout)["syncs"]
+    assert (document["conversations"]["delivered"], document["conversations"]["held_back"]) == (3, 3)
+    configure({"chats": 5}, zaken={"plugin": "acme-post", "records": None})
+    assert re.search("held back: there is no record of it yet +2\n", run("sync").stdout)
 
 
 def test_what_is_put_off_is_told_with_its_reason_once(configure: Configure, run: Run) -> None:

@@ -69,6 +69,8 @@ class Conversations(TypedDict):
     findable: int
     not_findable: dict[str, int]
     """By reason, such as `no-resident-known`."""
+    held_back: int
+    """Of these, what the case system makes no record of yet."""
     refused: int
     """New in this run; also unreadable things, changes and attachments."""
     deferred: int

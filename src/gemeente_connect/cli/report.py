@@ -89,6 +89,7 @@ def _delivered(done: Report) -> Iterator[Line]:
     yield Line("not findable", lost, 1, (0, lost))
     for reason, count in done.not_findable.items():
         yield Line(REASONS[reason], count, 2, (0, count))
+    yield Line("held back: there is no record of it yet", done.held_back, 1)
     yield Line("Conversations put off to a later run", len(done.deferred))
     yield Line("Conversations from before `start`, left alone", done.before_start)
 
@@ -209,6 +210,7 @@ def _conversations(done: Report) -> documents.Conversations:
         new=len(done.delivered) - updated,
         updated=updated,
         findable=done.findable,
+        held_back=done.held_back,
         not_findable={str(reason): count for reason, count in done.not_findable.items()},
         refused=len(done.refused),
         deferred=len(done.deferred),

@@ -43,6 +43,11 @@ class Report:
         return sum(delivery.receipt.findable is Findable.YES for delivery in self.delivered)
 
     @property
+    def held_back(self) -> int:
+        """Number of delivered conversations of which the case system makes no record yet."""
+        return sum(delivery.receipt.reference is None for delivery in self.delivered)
+
+    @property
     def not_findable(self) -> Mapping[Findable, int]:
         """Number of delivered conversations that nobody finds, by reason."""
         reasons = Counter(delivery.receipt.findable for delivery in self.delivered)
