@@ -174,6 +174,20 @@ def test_a_reply_knows_when_the_resident_last_wrote_under_either_name(ledger: Le
     assert (to.resident.id, to.heard_at) == (ONE, START + timedelta(hours=40))
 
 
+def test_who_wrote_last_under_a_bare_number_is_answered_under_their_user_id(ledger: Ledger) -> None:
+    store(ledger, page(said(1, 0, ONE)), page(said(2, 1, NUMBER)))
+    (conversation,) = deliver(ledger)
+    to = ledger.replies.addressee(conversation.id)
+    assert (to.thread, to.resident.id) == (ONE, ONE)
+
+
+def test_who_wrote_only_under_a_number_is_answered_as_whom_the_conversation_is_of(ledger: Ledger) -> None:
+    store(ledger, page(said(1, -90, ONE)), page(said(2, 0, ONE, "out")), page(said(3, 1, NUMBER)))
+    (_, conversation) = deliver(ledger)
+    to = ledger.replies.addressee(conversation.id)
+    assert (to.thread, to.resident.id) == (ONE, ONE)
+
+
 @pytest.mark.parametrize(
     ("people", "same"),
     [
