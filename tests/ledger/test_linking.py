@@ -111,8 +111,12 @@ def test_an_answer_to_a_number_joins_the_conversation_of_who_has_it(ledger: Ledg
     assert ids(deliver(ledger)) == [["m1", "m2"]]
 
 
-def test_an_answer_to_a_number_that_two_residents_are_just_writing_from_joins_neither(ledger: Ledger) -> None:
-    store(ledger, page(said(1, 0, ONE)), page(said(2, 1, TWO)), page(said(3, 2, NUMBER, "out")))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_an_answer_to_a_number_that_two_residents_are_just_writing_from_joins_neither(
+    ledger: Ledger, order: tuple[int, ...]
+) -> None:
+    pages = [page(said(1, 0, ONE)), page(said(2, 1, TWO)), page(said(3, 2, NUMBER, "out"))]
+    store(ledger, *(pages[each] for each in order))
     assert sorted(ids(deliver(ledger))) == [["m1"], ["m2"], ["m3"]]
 
 
@@ -221,8 +225,8 @@ _quick = settings(deadline=None, suppress_health_check=[HealthCheck.function_sco
 
 @_quick
 @given(
-    chat=_chats(NUMBER, ONE, PARENT),
-    moves=st.lists(st.builds(moved, st.sampled_from([NUMBER, ONE, PARENT]), st.integers(0, 120)), max_size=1),
+    chat=_chats(NUMBER, ONE, TWO, PARENT),
+    moves=st.lists(st.builds(moved, st.sampled_from([NUMBER, ONE, TWO, PARENT]), st.integers(0, 120)), max_size=2),
     data=st.data(),
 )
 def test_any_order_of_arrival_gives_the_same_conversations(

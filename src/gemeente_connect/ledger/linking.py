@@ -39,6 +39,8 @@ class Links:
         owners = _names((other, of) for of, names in self._others.items() for other in names)
         highest = [each for each in _reach(thread, owners) if each not in owners] or [thread]
         self._families = {each: _reach(each, self._others) for each in highest}
+        self.several = len(self._families) > 1
+        """It may be one of several residents."""
         self.threads = frozenset().union(*self._families.values())
         """All that this thread may share a conversation with, and itself."""
 

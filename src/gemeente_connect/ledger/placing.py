@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from gemeente_connect.conversations import Span, clusters, nearest
 from gemeente_connect.ledger.database import Database
-from gemeente_connect.ledger.linking import Linking, Links
+from gemeente_connect.ledger.linking import Linking, Links, Pair
 
 _EVER = -(2**62)  # before all times
 
@@ -68,7 +68,8 @@ class Placing:
 
         And of whoever it shares a name with. All of it is taken out first: what is there tells how it was before.
         """
-        threads = {thread, *(each for pair in self._linking.of(thread) for each in pair[:2])}
+        pairs = self._linking.of(thread)
+        threads = {thread, *(each for pair in pairs for each in pair[:2])}
         rows = self._db.read(
             f"SELECT seq FROM conversations WHERE thread IN ({_marks(threads)}) AND own IS NULL AND id IS NULL "  # noqa: S608 - marks
             f"ORDER BY first_at, seq{self._db.for_update}",  # one that is just being claimed is fixed after that
@@ -82,13 +83,21 @@ class Placing:
         self._db.write(f"UPDATE messages SET conversation = NULL {where}", loose)  # noqa: S608 - marks
         for key in loose:
             self._remove(key)
-        for of, its in groupby(messages, key=itemgetter(0)):
-            times = {seq: sent_at for _, seq, sent_at in its}
+        by_thread = {of: list(its) for of, its in groupby(messages, key=itemgetter(0))}
+        shared = _shared(pairs)  # these come last: when all of whom they may be are there
+        for of in sorted(by_thread, key=lambda each: each in shared):
+            times = {seq: sent_at for _, seq, sent_at in by_thread[of]}
             placed = self.by_gap(account, of, times.values(), gap)
             self._db.write_all(
                 "UPDATE messages SET conversation = ? WHERE seq = ?",
                 [(placed[sent_at], seq) for seq, sent_at in times.items()],
             )
+
+    def place_shared_again(self, account: int, threads: Iterable[int], gap: timedelta) -> None:
+        """Place again what may be of several residents, of whom these wrote: the order of arrival decides nothing."""
+        for thread in threads:
+            if _shared(self._linking.of(thread)):
+                self.place_again(account, thread, gap)
 
     def _around(self, links: Links, after: int, before: int) -> list[Span]:
         rows = self._db.read(
@@ -150,6 +159,11 @@ class Placing:
 
     def _remove(self, key: int) -> None:
         self._db.write("DELETE FROM conversations WHERE seq = ?", (key,))
+
+
+def _shared(pairs: Collection[Pair]) -> set[int]:
+    """Give the threads that were ever of several residents."""
+    return {pair.other for pair in pairs if Links(pair.other, pairs, _EVER).several}
 
 
 def _marks(values: Collection[object]) -> str:

@@ -170,16 +170,19 @@ class Storing:
         return True
 
     def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
-        if self._linking.any():  # whoever may share a conversation has to see who is in it
-            by_thread: dict[str, list[Message]] = {}
-            for message in messages:
-                by_thread.setdefault(message.thread, []).append(message)
-            together: Iterable[Sequence[Message]] = by_thread.values()
-        else:
-            together = [messages]
-        for its in together:
-            times = {m.id: micros(m.sent_at) for m in its}
-            self._insert_into(account, its, times, self._conversations(account, its, times, gap))
+        if not self._linking.any():
+            self._insert_placed(account, messages, gap)
+            return
+        by_thread: dict[str, list[Message]] = {}
+        for message in messages:
+            by_thread.setdefault(message.thread, []).append(message)
+        for its in by_thread.values():  # whoever may share a conversation has to see who is in it
+            self._insert_placed(account, its, gap)
+        self._placing.place_shared_again(account, [self._names.thread(account, name) for name in by_thread], gap)
+
+    def _insert_placed(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
+        times = {m.id: micros(m.sent_at) for m in messages}
+        self._insert_into(account, messages, times, self._conversations(account, messages, times, gap))
 
     def _insert_into(
         self, account: int, messages: Sequence[Message], times: Mapping[str, int], conversations: Mapping[str, int]
