@@ -100,13 +100,10 @@ def one_person(participants: Iterable[Participant]) -> dict[str, Participant]:
     known = {each.id: (each, {(i.kind, i.value) for i in each.identities}) for each in participants}
     found: dict[str, Participant] = {}
     for key, (each, addresses) in known.items():
-        others = [
-            other
-            for other, more in known.values()
-            if addresses and addresses < more and each.employee == other.employee
-        ]
-        if len(others) == 1:  # of several it may be any
-            found[key] = others[0]
+        more = [(other, its) for other, its in known.values() if addresses < its and each.employee == other.employee]
+        widest = [other for other, its in more if all(its >= those for _, those in more)]
+        if addresses and len(widest) == 1:  # of several it may be any
+            found[key] = widest[0]
     return found
 
 

@@ -14,7 +14,7 @@ from gemeente_connect.ledger import Ledger
 from gemeente_connect.models import Message
 from gemeente_connect.syncing import sync
 from gemeente_connect.testing import FakeCaseSystem, FakeChannel
-from gemeente_connect.testing.builders import START, message, page
+from gemeente_connect.testing.builders import START, message, page, receipt
 
 EXPORT, PLATFORM, SMS = "whatsapp-export:31591123456", "whatsapp:31591123456", "sms:31591123456"
 CHAT = (message(1), message(2, direction="out"), message(3))
@@ -71,6 +71,60 @@ def test_what_was_listed_is_new_again_only_when_more_of_it_is_alike(ledger: Ledg
     assert listed(ledger) == []
     assert deliver(ledger, PLATFORM, *of(PLATFORM, CHAT[2]))
     assert listed(ledger) == [("double", "3")]
+
+
+def test_a_pair_counts_the_same_whichever_of_the_two_is_delivered(ledger: Ledger) -> None:
+    deliver(ledger, EXPORT, *of(EXPORT, message(1, text="Ja"), message(2, text="Ja")))
+    deliver(ledger, PLATFORM, *of(PLATFORM, message(1, text="Ja")))
+    assert listed(ledger) == [("double", "1")]
+    ledger.drop(ledger.refusals()[0].number)
+    assert deliver(ledger, EXPORT, *of(EXPORT, message(9))) == {}
+    assert listed(ledger) == []
+
+
+def test_a_dropped_pair_stays_dropped_when_less_of_it_is_alike(ledger: Ledger) -> None:
+    deliver(ledger, EXPORT, *of(EXPORT, *CHAT))
+    deliver(ledger, PLATFORM, *of(PLATFORM, *CHAT))
+    ledger.drop(ledger.refusals()[0].number)
+    assert deliver(ledger, PLATFORM, *of(PLATFORM, CHAT[0], text="Verbeterd")) == {}
+    assert listed(ledger) == []
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_looking_for_doubles_costs_the_same_however_many_other_chats_there_are(ledger: Ledger) -> None:
+    others = (message(n, id=f"other-{n}", thread=f"+316000{n:05}") for n in range(2000))
+    costs = []
+    for number, more in enumerate(([], others)):
+        same = message(number, thread=f"NL.{number}")
+        deliver(ledger, EXPORT, *of(EXPORT, *more, same))
+        costs.append(_cost_of_delivering(ledger, PLATFORM, *of(PLATFORM, same)))
+    assert len(listed(ledger)) == 2
+    assert costs[1] < 2 * costs[0]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_comparing_two_long_chats_costs_no_more_than_reading_them(ledger: Ledger) -> None:
+    costs = []
+    for day, size in enumerate((100, 800)):
+        chat = [
+            message(n, id=f"{day}-{n}", sent_at=START + timedelta(days=9 * day, minutes=9 * n)) for n in range(size)
+        ]
+        deliver(ledger, EXPORT, *of(EXPORT, *chat))
+        costs.append(_cost_of_delivering(ledger, PLATFORM, *of(PLATFORM, *chat)))
+    assert listed(ledger) == [("double", "100"), ("double", "800")]
+    assert costs[1] < 20 * costs[0]
+
+
+def _cost_of_delivering(ledger: Ledger, account: str, *messages: Message) -> int:
+    """Count how often SQLite did ten instructions to keep the receipt of the only conversation that is due."""
+    ledger.store(account, "whatsapp", page(*messages))
+    (offer,) = ledger.due(account, "loket", None)
+    counted: list[int] = []
+    driver: Any = ledger._db._driver
+    driver.connection.set_progress_handler(lambda: counted.append(1), 10)
+    ledger.settle_all([(offer, receipt())], "loket")
+    driver.connection.set_progress_handler(None, 0)
+    return len(counted)
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,14 @@ from gemeente_connect.models import Conversation, Direction, Identity, IdentityC
 from gemeente_connect.testing.builders import ACCOUNT, START, message, participant
 
 GAP = timedelta(hours=24)
-NUMBER, ONE, TWO = "+31612345671", "NL.one", "NL.two"
+NUMBER, ONE, TWO, PARENT = "+31612345671", "NL.one", "NL.two", "NL.ENT.one"
 
 
 def who(name: str) -> Participant:
-    """Make a resident as one message shows them: by the number alone, or by a user id and the number."""
+    """Make a resident as one message shows them: by the number alone, by a user id as well, or by a parent id too."""
+    ids = {NUMBER: (), PARENT: (ONE, PARENT)}.get(name, (name,))
     phone = Identity(kind="phone", value=NUMBER)
-    if name == NUMBER:
-        return Participant(id=NUMBER, identities=(phone,))
-    return Participant(id=name, identities=(phone, Identity(kind="whatsapp", value=name)))
+    return Participant(id=name, identities=(phone, *(Identity(kind="whatsapp", value=each) for each in ids)))
 
 
 def said(number: int, hours: float, name: str, direction: Direction = "in") -> Message:
@@ -38,7 +37,9 @@ def said(number: int, hours: float, name: str, direction: Direction = "in") -> M
 
 def page(*messages: Message) -> Page:
     """Put messages on a page that tells, as WhatsApp does, under which number who has a user id may be answered."""
-    named = {m.thread: (NUMBER,) for m in messages if m.direction == "in" and m.thread != NUMBER}
+    known = {m.thread: m.sender for m in messages if m.sender and m.sender.id == m.thread}
+    others = {name: tuple(i.value for i in resident.identities if i.value != name) for name, resident in known.items()}
+    named = {name: its for name, its in others.items() if its}
     return Page(messages=messages, other_names=named, cursor=Cursor("1"))
 
 
@@ -110,8 +111,12 @@ def test_an_answer_to_a_number_joins_the_conversation_of_who_has_it(ledger: Ledg
     assert ids(deliver(ledger)) == [["m1", "m2"]]
 
 
-def test_an_answer_to_a_number_that_two_residents_are_just_writing_from_joins_neither(ledger: Ledger) -> None:
-    store(ledger, page(said(1, 0, ONE)), page(said(2, 1, TWO)), page(said(3, 2, NUMBER, "out")))
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_an_answer_to_a_number_that_two_residents_are_just_writing_from_joins_neither(
+    ledger: Ledger, order: tuple[int, ...]
+) -> None:
+    pages = [page(said(1, 0, ONE)), page(said(2, 1, TWO)), page(said(3, 2, NUMBER, "out"))]
+    store(ledger, *(pages[each] for each in order))
     assert sorted(ids(deliver(ledger))) == [["m1"], ["m2"], ["m3"]]
 
 
@@ -138,12 +143,53 @@ def test_once_a_resident_got_another_number_the_old_one_is_theirs_no_more(
     assert sorted(ids(deliver(ledger))) == [["m1", "m3"], ["m2"]]
 
 
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_what_was_said_before_a_number_was_left_is_not_of_who_has_it_next(
+    ledger: Ledger, order: tuple[int, ...]
+) -> None:
+    pages = [page(said(1, -30, ONE)), moved(ONE, 1), page(said(2, 0.5, NUMBER, "out")), page(said(3, 2, TWO))]
+    store(ledger, *(pages[each] for each in order))
+    assert sorted(ids(deliver(ledger))) == [["m1"], ["m2"], ["m3"]]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("name", [ONE, NUMBER])
+def test_a_number_that_was_left_under_one_name_is_left_under_all(
+    ledger: Ledger, name: str, order: tuple[int, ...]
+) -> None:
+    pages = [moved(name, 1), page(said(1, 2, PARENT)), page(said(2, 3, NUMBER))]
+    store(ledger, *(pages[each] for each in order))
+    assert sorted(ids(deliver(ledger))) == [["m1"], ["m2"]]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_three_names_of_one_resident_are_one_person_in_one_conversation(ledger: Ledger, order: tuple[int, ...]) -> None:
+    pages = [page(said(1, 0, NUMBER)), page(said(2, 1, ONE)), page(said(3, 2, PARENT))]
+    store(ledger, *(pages[each] for each in order))
+    (conversation,) = deliver(ledger)
+    assert (conversation.thread, [each.id for each in conversation.residents]) == (PARENT, [PARENT])
+
+
 def test_a_reply_knows_when_the_resident_last_wrote_under_either_name(ledger: Ledger) -> None:
     store(ledger, page(said(1, 0, NUMBER)))
     (conversation,) = deliver(ledger)
     store(ledger, page(said(2, 1, ONE)), page(said(3, 40, ONE)))
     to = ledger.replies.addressee(conversation.id)
     assert (to.resident.id, to.heard_at) == (ONE, START + timedelta(hours=40))
+
+
+def test_who_wrote_last_under_a_bare_number_is_answered_under_their_user_id(ledger: Ledger) -> None:
+    store(ledger, page(said(1, 0, ONE)), page(said(2, 1, NUMBER)))
+    (conversation,) = deliver(ledger)
+    to = ledger.replies.addressee(conversation.id)
+    assert (to.thread, to.resident.id) == (ONE, ONE)
+
+
+def test_who_wrote_only_under_a_number_is_answered_as_whom_the_conversation_is_of(ledger: Ledger) -> None:
+    store(ledger, page(said(1, -90, ONE)), page(said(2, 0, ONE, "out")), page(said(3, 1, NUMBER)))
+    (_, conversation) = deliver(ledger)
+    to = ledger.replies.addressee(conversation.id)
+    assert (to.thread, to.resident.id) == (ONE, ONE)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +199,7 @@ def test_a_reply_knows_when_the_resident_last_wrote_under_either_name(ledger: Le
         ((ONE, TWO), {}),
         ((NUMBER, ONE, TWO), {}),  # it may be either
         ((NUMBER,), {}),
+        ((NUMBER, ONE, PARENT), {NUMBER: PARENT, ONE: PARENT}),
     ],
 )
 def test_who_is_known_by_nothing_else_is_that_person(people: tuple[str, ...], same: dict[str, str]) -> None:
@@ -177,12 +224,16 @@ _quick = settings(deadline=None, suppress_health_check=[HealthCheck.function_sco
 
 
 @_quick
-@given(chat=_chats(NUMBER, ONE), data=st.data())
+@given(
+    chat=_chats(NUMBER, ONE, TWO, PARENT),
+    moves=st.lists(st.builds(moved, st.sampled_from([NUMBER, ONE, TWO, PARENT]), st.integers(0, 120)), max_size=2),
+    data=st.data(),
+)
 def test_any_order_of_arrival_gives_the_same_conversations(
-    empty: Callable[[], AbstractContextManager[Ledger]], chat: list[Message], data: st.DataObject
+    empty: Callable[[], AbstractContextManager[Ledger]], chat: list[Message], moves: list[Page], data: st.DataObject
 ) -> None:
     found = []
-    for pages in ([page(*chat)], list(map(page, data.draw(st.permutations(chat))))):
+    for pages in ([page(*chat), *moves], data.draw(st.permutations([*moves, *map(page, chat)]))):
         with empty() as ledger:
             store(ledger, *pages)
             found.append(sorted((each.id, ids([each])) for each in deliver(ledger)))

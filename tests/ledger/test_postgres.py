@@ -476,6 +476,35 @@ def test_a_conversation_that_another_run_is_just_claiming_is_not_merged_away(url
         assert storing._db.read("SELECT id FROM conversations ORDER BY seq") == [("c1",), ("c2",)]
 
 
+def test_a_conversation_that_another_run_is_just_claiming_is_not_placed_again(url: str) -> None:
+    with Ledger(url) as claiming, Ledger(url) as storing, ThreadPoolExecutor(1) as pool:
+        storing.store(ACCOUNT, "whatsapp", page(message(1, thread="+31")))
+        with claiming._db.transaction():
+            claiming._db.read(f"SELECT seq FROM conversations c{claiming._db.skip_locked('c')}")
+            claiming._db.write("UPDATE conversations SET id = 'c' || seq")
+            linked = page(message(2, thread="NL.1"), other_names={"NL.1": ("+31",)})
+            stored = pool.submit(storing.store, ACCOUNT, "whatsapp", linked)
+            _until_somebody_waits(claiming)
+        assert stored.result(10).new == 1
+        assert storing._db.read("SELECT id FROM conversations") == [("c1",)]
+        assert storing._db.read("SELECT conversation FROM messages") == [(1,), (1,)]
+
+
+def test_what_two_runs_refuse_at_once_is_kept_once(url: str) -> None:
+    with Ledger(url) as first, Ledger(url) as second, ThreadPoolExecutor(1) as pool:
+        first._names.account("loket")
+
+        def refuse(ledger: Ledger) -> bool:
+            return ledger._refusals.add("double", "loket", "c1+c2", "2 may be the same", revision=2)
+
+        with first._db.transaction():
+            assert refuse(first)
+            also = pool.submit(refuse, second)
+            _until_somebody_waits(first)
+        assert not also.result(10)
+        assert [each.key for each in first.refusals()] == ["c1+c2"]
+
+
 def test_two_claims_at_once_share_the_work_without_waiting(url: str) -> None:
     with Ledger(url) as first, Ledger(url) as second:
         first.store(ACCOUNT, "whatsapp", page(*(message(n, thread=f"t{n}") for n in range(6))))

@@ -68,6 +68,18 @@ def test_an_answer_that_names_only_the_number_joins_the_question(channel: WhatsA
     assert texts(system) == [["Is de straat open?", "Ja"]]
 
 
+def test_a_name_that_one_message_of_a_webhook_shows_and_the_next_does_not_is_kept(
+    channel: WhatsAppChannel, ledger: Ledger
+) -> None:
+    system = FakeCaseSystem()
+    question = text("wamid.1", "Is de straat open?", from_parent_user_id="NL.ENT.1")
+    more = text("wamid.2", "En nu?", at=START + 60, from_=None, from_parent_user_id="NL.ENT.1")
+    run(channel, ledger, system, payload(question, more))
+    answer = echo("wamid.3", "Ja", at=START + 120, to_user_id=None)
+    run(channel, ledger, system, payload(answer, name="message_echoes"))
+    assert texts(system) == [["Is de straat open?\nEn nu?", "Ja"]]
+
+
 def test_a_number_that_was_given_to_somebody_else_ties_nothing_together(
     channel: WhatsAppChannel, ledger: Ledger
 ) -> None:

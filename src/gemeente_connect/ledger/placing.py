@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from gemeente_connect.conversations import Span, clusters, nearest
 from gemeente_connect.ledger.database import Database
-from gemeente_connect.ledger.linking import Linking, Links
+from gemeente_connect.ledger.linking import Linking, Links, Pair
 
 _EVER = -(2**62)  # before all times
 
@@ -54,46 +54,60 @@ class Placing:
         """
         silence = round(gap.total_seconds() * 1_000_000)
         pairs = self._linking.of(thread)
-        breaks = [pair.until for pair in pairs if pair.until is not None]
+        breaks = {pair.until for pair in pairs if pair.until is not None}
         placed: dict[int, int] = {}
         for its in clusters(sorted(set(times)), silence, breaks):
             first = max(its[0] - silence, *(each - 1 for each in breaks if each <= its[0]), _EVER)
             last = min(its[-1] + silence, *(each for each in breaks if each > its[-1]), -_EVER)
-            links = Links.at(thread, pairs, its[-1])
+            links = Links(thread, pairs, its[-1])
             placed |= self._place(account, links, its, self._around(links, first, last))
         return placed
 
-    def place_again(self, account: int, threads: Iterable[int], gap: timedelta) -> None:
-        """Place what is not delivered yet of threads of which it turned out what else they are called, or no more."""
-        for thread in threads:
-            rows = self._db.read(
-                "SELECT m.thread, m.seq, m.sent_at, c.seq "
-                "FROM conversations c JOIN messages m ON m.conversation = c.seq "
-                "WHERE c.thread = ? AND c.own IS NULL AND c.id IS NULL ORDER BY m.thread",
-                (thread,),
+    def place_again(self, account: int, thread: int, gap: timedelta) -> None:
+        """Place what is not delivered yet of a thread of which it turned out what else it is called, or no more.
+
+        And of whoever it shares a name with. All of it is taken out first: what is there tells how it was before.
+        """
+        pairs = self._linking.of(thread)
+        threads = {thread, *(each for pair in pairs for each in pair[:2])}
+        rows = self._db.read(
+            f"SELECT seq FROM conversations WHERE thread IN ({_marks(threads)}) AND own IS NULL AND id IS NULL "  # noqa: S608 - marks
+            f"ORDER BY first_at, seq{self._db.for_update}",  # one that is just being claimed is fixed after that
+            (*threads,),
+        )
+        loose = [seq for (seq,) in rows]
+        if not loose:
+            return
+        where = f"WHERE conversation IN ({_marks(loose)})"
+        messages = self._db.read(f"SELECT thread, seq, sent_at FROM messages {where} ORDER BY thread", loose)  # noqa: S608 - marks
+        self._db.write(f"UPDATE messages SET conversation = NULL {where}", loose)  # noqa: S608 - marks
+        for key in loose:
+            self._remove(key)
+        by_thread = {of: list(its) for of, its in groupby(messages, key=itemgetter(0))}
+        shared = _shared(pairs)  # these come last: when all of whom they may be are there
+        for of in sorted(by_thread, key=lambda each: each in shared):
+            times = {seq: sent_at for _, seq, sent_at in by_thread[of]}
+            placed = self.by_gap(account, of, times.values(), gap)
+            self._db.write_all(
+                "UPDATE messages SET conversation = ? WHERE seq = ?",
+                [(placed[sent_at], seq) for seq, sent_at in times.items()],
             )
-            for key in {row[3] for row in rows}:
-                self._db.write("UPDATE messages SET conversation = NULL WHERE conversation = ?", (key,))
-                self._remove(key)
-            for of, its in groupby(rows, key=itemgetter(0)):
-                times = {seq: sent_at for _, seq, sent_at, _ in its}
-                placed = self.by_gap(account, of, times.values(), gap)
-                self._db.write_all(
-                    "UPDATE messages SET conversation = ? WHERE seq = ?",
-                    [(placed[sent_at], seq) for seq, sent_at in times.items()],
-                )
+
+    def place_shared_again(self, account: int, threads: Iterable[int], gap: timedelta) -> None:
+        """Place again what may be of several residents, of whom these wrote: the order of arrival decides nothing."""
+        for thread in threads:
+            if _shared(self._linking.of(thread)):
+                self.place_again(account, thread, gap)
 
     def _around(self, links: Links, after: int, before: int) -> list[Span]:
-        threads = [links.thread, *links.others, *links.owners]
-        marks = ", ".join("?" * len(threads))
         rows = self._db.read(
             "SELECT seq, first_at, last_at, id IS NOT NULL FROM conversations "  # noqa: S608 - our own words
-            f"WHERE thread IN ({marks}) AND own IS NULL AND last_at > ? AND first_at < ? "
+            f"WHERE thread IN ({_marks(links.threads)}) AND own IS NULL AND last_at > ? AND first_at < ? "
             f"ORDER BY first_at, seq{self._db.for_update}",  # one that is just being claimed is about to be fixed
-            (*threads, after, before),
+            (*links.threads, after, before),
         )
         spans = [Span(key, begin, end, bool(fixed)) for key, begin, end, fixed in rows]
-        if not rows or threads == [links.thread]:
+        if not rows or len(links.threads) == 1:
             return spans
         fitting = links.fitting(self._linking.parts([span.key for span in spans]))
         return [span for span in spans if span.key in fitting]
@@ -110,15 +124,10 @@ class Placing:
             self.stretch(kept.key, other.first, other.last)
             self._remove(other.key)
         self.stretch(kept.key, times[0], times[-1])
-        if links.others or links.owners:
-            self._name(kept.key, links)
+        if len(links.threads) > 1:
+            threads = {links.thread, *self._linking.parts([kept.key])[kept.key]}
+            self._db.write("UPDATE conversations SET thread = ? WHERE seq = ?", (links.name(threads), kept.key))
         return dict.fromkeys(times, kept.key)
-
-    def _name(self, conversation: int, links: Links) -> None:
-        """Let a conversation stand under the name that the others are other names of, whichever message came first."""
-        owners = links.owners & self._linking.parts([conversation])[conversation]
-        thread = min(owners, default=links.thread)
-        self._db.write("UPDATE conversations SET thread = ? WHERE seq = ?", (thread, conversation))
 
     def _join(self, times: list[int], fixed: list[Span], loose: list[Span]) -> dict[int, int]:
         placed = {time: nearest(time, fixed).key for time in times}
@@ -150,3 +159,12 @@ class Placing:
 
     def _remove(self, key: int) -> None:
         self._db.write("DELETE FROM conversations WHERE seq = ?", (key,))
+
+
+def _shared(pairs: Collection[Pair]) -> set[int]:
+    """Give the threads that were ever of several residents."""
+    return {pair.other for pair in pairs if Links(pair.other, pairs, _EVER).several}
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))

@@ -68,15 +68,16 @@ class Refusals:
         """Keep a refusal. True when it is new; the same thing refused again counts one more attempt."""
         time = self._db.now()
         values = (kind, self._names.account(account), key)
-        known = self._db.one(
-            "SELECT seq, attempts, revision FROM refusals WHERE kind = ? AND account = ? AND key = ?", values
-        )
+        query = "SELECT seq, attempts, revision FROM refusals WHERE kind = ? AND account = ? AND key = ?"
+        known = self._db.one(query, values)
         if known is None:
-            self._db.write(
+            new = self._db.write(
                 "INSERT INTO refusals (kind, account, key, reason, name, raw, revision, first_at, last_at, not_before)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, account, key) DO NOTHING",
                 (*values, reason, name, raw, revision, time, time, time + wait(1)),
             )
+            known = None if new else self._db.one(query, values)  # another run was just adding it
+        if known is None:
             return True
         seq, attempts, refused_revision = known
         again = revision == refused_revision  # also in other words: a file may have become the fifth of nine

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from gemeente_connect.conversations import one_person
 from gemeente_connect.errors import ConfigError, RejectedError, TemporaryError
 from gemeente_connect.ledger.database import Database
 from gemeente_connect.ledger.names import Names, moment
@@ -38,6 +39,12 @@ _WHO = """
     LEFT JOIN participants p ON p.seq = m.sender
     WHERE c.id = ? ORDER BY m.sent_at DESC, m.position DESC, m.seq DESC LIMIT 1
 """
+_THEY = """
+    SELECT body FROM participants
+    WHERE seq IN (SELECT sender FROM messages WHERE conversation = ? AND direction = 'in' AND internal = 0)
+    UNION SELECT p.body FROM conversations c JOIN threads t ON t.seq = c.thread
+        JOIN participants p ON p.account = c.account AND p.id = t.name WHERE c.seq = ?
+"""
 _SAME = """
     SELECT 1 FROM messages WHERE conversation = ? AND direction = 'out' AND text = ? AND deleted_at IS NULL
     AND coalesce(status, '') <> 'failed' AND sent_at > (
@@ -55,7 +62,7 @@ class Addressee(NamedTuple):
     account: str
     thread: str
     resident: Participant
-    """Who wrote last in it."""
+    """Who wrote last in it, by all they are known by there: a bare number may be somebody else's by now."""
     heard_at: datetime
     """When a resident last wrote in the thread."""
 
@@ -79,7 +86,9 @@ class Replies:
         number, account, thread, resident, heard_at = row
         if resident is None:
             raise RejectedError(_NOBODY)
-        return Addressee(number, account, thread, Participant.model_validate_json(resident), moment(heard_at))
+        who = Participant.model_validate_json(resident)
+        same = one_person(Participant.model_validate_json(body) for (body,) in self._db.read(_THEY, (number, number)))
+        return Addressee(number, account, thread, same.get(who.id, who), moment(heard_at))
 
     def begin(self, to: Addressee, message: Message, lands_within: timedelta, *, again: bool) -> None:
         """Keep that a message is about to be sent, under its id. When this returns it survives a power cut.

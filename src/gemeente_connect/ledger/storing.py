@@ -108,8 +108,8 @@ class Storing:
         for name, its in by_account.items():
             account = self._names.account(name, kind)
             for thread in page.other_names.keys() & {message.thread for message in its}:
-                new = self._linking.learn(account, thread, page.other_names[thread])
-                self._placing.place_again(account, new, gap)
+                if self._linking.learn(account, thread, page.other_names[thread]):
+                    self._placing.place_again(account, self._names.thread(account, thread), gap)
             self._of_account(account, its, page.changes, gap, stored)
 
     def _of_account(
@@ -170,16 +170,19 @@ class Storing:
         return True
 
     def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
-        if self._linking.any():  # whoever may share a conversation has to see who is in it
-            by_thread: dict[str, list[Message]] = {}
-            for message in messages:
-                by_thread.setdefault(message.thread, []).append(message)
-            together: Iterable[Sequence[Message]] = by_thread.values()
-        else:
-            together = [messages]
-        for its in together:
-            times = {m.id: micros(m.sent_at) for m in its}
-            self._insert_into(account, its, times, self._conversations(account, its, times, gap))
+        if not self._linking.any():
+            self._insert_placed(account, messages, gap)
+            return
+        by_thread: dict[str, list[Message]] = {}
+        for message in messages:
+            by_thread.setdefault(message.thread, []).append(message)
+        for its in by_thread.values():  # whoever may share a conversation has to see who is in it
+            self._insert_placed(account, its, gap)
+        self._placing.place_shared_again(account, [self._names.thread(account, name) for name in by_thread], gap)
+
+    def _insert_placed(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
+        times = {m.id: micros(m.sent_at) for m in messages}
+        self._insert_into(account, messages, times, self._conversations(account, messages, times, gap))
 
     def _insert_into(
         self, account: int, messages: Sequence[Message], times: Mapping[str, int], conversations: Mapping[str, int]
@@ -238,9 +241,9 @@ class Storing:
             if isinstance(change, StatusChanged) and change.reply:
                 stored.new += self.was_sent(account, change.reply, change.target)
             if isinstance(change, IdentityChanged):
-                before = (each.value for each in change.participant.identities)
-                ended = self._linking.end(account, change.thread, before, change.at)
-                self._placing.place_again(account, ended, gap)
+                left = _left(change)
+                if self._linking.end(account, change.thread, left, change.at):
+                    self._placing.place_again(account, self._names.thread(account, change.thread), gap)
             outcome = self._changing.apply(account, change)
             if isinstance(outcome, Message):
                 self._insert(account, [outcome], gap)
@@ -284,6 +287,12 @@ class Storing:
 
 def _account_of(change: Change) -> str:
     return change.message.account if isinstance(change, Edited | Deleted) else change.account
+
+
+def _left(change: IdentityChanged) -> list[str]:
+    """Give the names that somebody left: all others of the thread, and its own where that is what was changed."""
+    new = change.identity.kind
+    return [each.value for each in change.participant.identities if each.value != change.thread or each.kind == new]
 
 
 def _keys(message: Message) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
@@ -104,7 +104,7 @@ class _Reading:
             changes=tuple(self.changes),
             unreadable=tuple(self.unreadable.values()),
             thread_names={thread: name for thread, name in self.names.items() if thread in threads},
-            other_names=dict(filter(None, map(_other_names, self.messages))),
+            other_names=_other_names(self.messages),
         )
 
     def change(self, change: object) -> None:
@@ -150,13 +150,15 @@ class _Reading:
         self.unreadable[key] = Unreadable(id=key, reason=reason, thread=unfit.thread, raw=raw)
 
 
-def _other_names(message: Message) -> tuple[str, tuple[str, ...]] | None:
-    """Say under which ids this resident may be answered, besides the one that names the thread. Not of a group."""
-    resident = message.sender
-    if resident is None or resident.id != message.thread:
-        return None
-    others = tuple(each.value for each in resident.identities if each.value != message.thread)
-    return (message.thread, others) if others else None
+def _other_names(messages: Iterable[Message]) -> dict[str, tuple[str, ...]]:
+    """Give, by thread, under which ids its resident may be answered besides. Not of a group."""
+    found: dict[str, dict[str, None]] = {}
+    for message in messages:
+        resident = message.sender
+        if resident and resident.id == message.thread:
+            others = (each.value for each in resident.identities if each.value != message.thread)
+            found.setdefault(message.thread, {}).update(dict.fromkeys(others))
+    return {thread: tuple(names) for thread, names in found.items() if names}
 
 
 _CALLED: Final = {
