@@ -146,7 +146,7 @@ class _Telling:
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if not isinstance(error, sqlite3.DatabaseError | OSError):
+        if error is None or not isinstance(error, sqlite3.DatabaseError | OSError):
             return
         code = _code(error)
         advice = _ADVICE.get(code) or _ADVICE.get(code & 0xFF) or f"it cannot be used ({_words(error)})"

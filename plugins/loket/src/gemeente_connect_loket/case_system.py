@@ -14,7 +14,7 @@ from gemeente_connect.abilities import Finding, Plan, Record
 from gemeente_connect.contracts import Files, Receipt, Refs, Steps
 from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Conversation, Identity
-from gemeente_connect.residents import judge
+from gemeente_connect.residents import Verdict, judge
 from gemeente_connect_loket.content import Content, content
 from gemeente_connect_loket.finding import never, verdict
 from gemeente_connect_loket.standing import changed, loses, records, standing
@@ -55,19 +55,17 @@ class Loket:
         now = content(conversation)
         if lost := self._lost(now.files, files):
             now = content(conversation, lost=lost)
-        fresh: list[bool] = []  # whether the record was made just now, and so has its content
+        fresh: list[Verdict] = []  # of a record that was made just now, and so has its content
 
         def make() -> Refs:
-            refs, new = self._make(conversation, now, files)
-            fresh.append(new)
+            refs, found = self._make(conversation, now, files)
+            fresh.extend([found] if found else [])
             return refs
 
         made = steps.once("record", make, lambda: self._find(conversation.id))
         reference = made["reference"]
-        steps.keep("content", now.digest, lambda: None if any(fresh) else self._put(reference, now, files))
-        with self._store.reading() as connection:
-            _number(connection, reference)
-            found = verdict(connection, now.claim, never(connection, conversation.id))
+        steps.keep("content", now.digest, lambda: None if fresh else self._put(reference, now, files))
+        found = fresh[0] if fresh else self._verdict(conversation.id, reference, now)
         return Receipt(reference=reference, findable=found.findable, missing=now.missing, checked_at=datetime.now(UTC))
 
     def plan(self, conversation: Conversation, done: Mapping[str, Refs]) -> Plan:
@@ -122,8 +120,8 @@ class Loket:
         """Close the file."""
         self._store.close()
 
-    def _make(self, conversation: Conversation, now: Content, files: Files) -> tuple[Refs, bool]:
-        """Make the record with its content in one transaction, unless it is there. True: it was not."""
+    def _make(self, conversation: Conversation, now: Content, files: Files) -> tuple[Refs, Verdict | None]:
+        """Make the record with its content, and look who finds it, in one transaction. None: it was there already."""
         with self._store.writing() as connection:
             row = connection.execute(
                 "INSERT INTO record (external_id, reference, account) VALUES (?, ?, ?)"
@@ -131,9 +129,15 @@ class Loket:
                 (conversation.id, secrets.token_urlsafe(18), conversation.account),
             ).fetchone()
             if row is None:
-                return _refs(connection, conversation.id) or {}, False
+                return _refs(connection, conversation.id) or {}, None
             _write(connection, row[0], now, files)
-            return {"reference": row[1]}, True
+            return {"reference": row[1]}, verdict(connection, now.claim, never(connection, conversation.id))
+
+    def _verdict(self, external_id: str, reference: str, now: Content) -> Verdict:
+        """Look who finds a record. Raises RejectedError when it is gone."""
+        with self._store.reading() as connection:
+            _number(connection, reference)
+            return verdict(connection, now.claim, never(connection, external_id))
 
     def _find(self, external_id: str) -> Refs | None:
         if not self._store.exists:
