@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
@@ -14,16 +15,18 @@ from gemeente_connect.ledger.names import moment
 from gemeente_connect.models import Attachment, Conversation, Message, Participant, Turn
 
 _MESSAGES = """
-    SELECT m.seq, m.id, m.turn, m.sent_at, m.position, m.direction, p.body, m.kind, m.text, m.reply_to,
-        m.edited_at, m.deleted_at, m.status, m.internal, m.thread, m.conversation
-    FROM messages m LEFT JOIN participants p ON p.seq = m.sender
-    WHERE m.conversation IN ({})
+    SELECT seq, id, turn, sent_at, position, direction, sender, kind, text, reply_to,
+        edited_at, deleted_at, status, internal, thread, conversation
+    FROM messages WHERE conversation IN ({})
 """
+_SENDER, _THREAD = 6, -2  # where they stand in such a row
+_PARTICIPANTS = "SELECT seq, body FROM participants WHERE seq IN ({})"
 _ATTACHMENTS = """
     SELECT a.message, a.name, a.source, a.media_type, a.size, a.sha256, a.missing
     FROM attachments a JOIN messages m ON m.seq = a.message WHERE m.conversation IN ({}) ORDER BY a.message, a.number
 """
 _ATTACHMENT = ("name", "source", "media_type", "size", "sha256", "missing")
+_IN_A_LIST = 500  # a crowd is asked for in parts: a database takes so many values and no more
 _REMEMBERED = 1000  # participants: the employees of a municipality come back all the time
 
 
@@ -56,13 +59,14 @@ class Loading:
         rows: dict[int, list[Row]] = {number: [] for number in numbers}
         for row in self._db.read(_MESSAGES.format(marks), numbers):
             rows[row[-1]].append(row)
+        people = self._participants({row[_SENDER] for its in rows.values() for row in its} - {None})
         found: list[Conversation] = []
         new_ids: list[tuple[str, int]] = []
         new_turns: list[tuple[str, int]] = []
         for each in claimed:
             its = rows[each.number]
             fixed = {row[1]: row[2] for row in its if row[2]}
-            made = turns(self._messages(each, its, attachments), fixed)
+            made = turns(self._messages(each, its, people, attachments), fixed)
             key = each.id or conversation_id(each.account, each.thread, made[0].id)
             if each.id is None:
                 new_ids.append((key, each.number))
@@ -73,10 +77,14 @@ class Loading:
         return found
 
     def _messages(
-        self, claimed: Claimed, rows: Sequence[Row], attachments: Mapping[int, tuple[Attachment, ...]]
+        self,
+        claimed: Claimed,
+        rows: Sequence[Row],
+        people: Mapping[int, Participant],
+        attachments: Mapping[int, tuple[Attachment, ...]],
     ) -> Sequence[Message]:
         account, thread = claimed.account, claimed.thread
-        senders = self._senders(rows)
+        senders = _as_one(rows, people)
         fields: list[dict[str, Any]] = []
         for seq, key, _, sent_at, position, direction, sender, kind, text, reply_to, *marks in rows:
             edited, deleted, status, internal, *_ = marks
@@ -87,7 +95,7 @@ class Loading:
                 "sent_at": moment(sent_at),
                 "position": position,
                 "direction": direction,
-                "sender": senders[sender],
+                "sender": senders[sender] if sender else None,
                 "kind": kind,
                 "text": text,
             }
@@ -109,13 +117,13 @@ class Loading:
             found[message] = (*found.get(message, ()), attachment)
         return found
 
-    def _senders(self, rows: Sequence[Row]) -> Mapping[str | None, Participant | None]:
-        """Give who wrote, by how that is stored. Under two names of one thread it is one person."""
-        people = {body: self._participant(body) for body in {row[6] for row in rows} if body}
-        if len({row[-2] for row in rows}) > 1:
-            same = one_person(people.values())
-            people = {body: same.get(each.id, each) for body, each in people.items()}
-        return {None: None, **people}
+    def _participants(self, numbers: Iterable[int]) -> dict[int, Participant]:
+        found: dict[int, Participant] = {}
+        left = iter(numbers)
+        while part := list(islice(left, _IN_A_LIST)):
+            rows = self._db.read(_PARTICIPANTS.format(", ".join("?" * len(part))), part)
+            found |= {number: self._participant(body) for number, body in rows}
+        return found
 
     def _participant(self, body: str) -> Participant:
         known = self._people.get(body)
@@ -126,10 +134,19 @@ class Loading:
         return known
 
 
+def _as_one(rows: Sequence[Row], people: Mapping[int, Participant]) -> Mapping[int, Participant]:
+    """Give who wrote these, by number. Whoever wrote under two names of one thread is one person."""
+    if len({row[_THREAD] for row in rows}) == 1:
+        return people
+    its = {row[_SENDER]: people[row[_SENDER]] for row in rows if row[_SENDER]}
+    same = one_person(its.values())
+    return {number: same.get(each.id, each) for number, each in its.items()}
+
+
 def _not_fixed(made: Sequence[Turn], rows: Sequence[Row], fixed: Mapping[str, str]) -> list[tuple[str, int]]:
     """Give the turn of each message that has none yet."""
     seqs = {row[1]: row[0] for row in rows}
-    return [(turn.id, seqs[m.id]) for turn in made for m in turn.messages if m.id not in fixed]
+    return [(turn.id, seqs[key]) for turn in made for m in turn.messages if (key := m.id) not in fixed]
 
 
 @cache

@@ -25,7 +25,7 @@ so that a run that starts at the same time every day does not come just too earl
 _MAY_CHANGE = {Findable.NO_RESIDENT_KNOWN, Findable.NOT_VALID_THEN, Findable.MORE_THAN_ONE_RESIDENT}
 """Reasons that go away when residents are registered or corrected, without a change of the conversation."""
 
-_AT_ONCE = 40  # conversations that are claimed and loaded together: more take memory, and no less time
+_AT_ONCE = 20  # conversations that are claimed and loaded together: more take memory, and more time to collect garbage
 _EVER = -(2**62)  # before all times
 
 _DUE = """
