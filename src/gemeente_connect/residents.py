@@ -8,7 +8,7 @@ be meant, it is nobody. Pure rules; case systems know who holds which address.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -16,7 +16,7 @@ from typing import Final
 
 from gemeente_connect.addresses import is_bsn
 from gemeente_connect.contracts import Findable
-from gemeente_connect.models import Message
+from gemeente_connect.models import Message, Participant
 
 Address = tuple[str, str]
 """Kind and value."""
@@ -84,18 +84,28 @@ def claim(messages: Iterable[Message]) -> Claim:
     """Take from a conversation who the residents in it may be."""
     addresses: dict[str | None, set[Address]] = defaultdict(set)
     times, times_in = [], []
+    before: Participant | None = None
     for message in messages:
         times.append(message.sent_at)
         if message.direction != "in":
             continue
         times_in.append(times[-1])
-        of_sender = addresses[message.sender.id if message.sender else None]
-        for identity in message.sender.identities if message.sender else ():
-            if identity.kind != "bsn" or (identity.verified_at and is_bsn(identity.value)):
-                of_sender.add((identity.kind, identity.value))
+        sender = message.sender
+        if sender is None:
+            addresses[None]  # somebody wrote
+        elif sender is not before:
+            addresses[sender.id].update(_proven(sender))
+            before = sender
     alone = next(iter(addresses.values())) if len(addresses) == 1 else set()
     spans = (pick(moments) if moments else None for moments in (times_in, times) for pick in (min, max))
     return Claim(len(addresses), tuple(sorted(alone)), *spans)
+
+
+def _proven(sender: Participant) -> Iterator[Address]:
+    """Yield the addresses somebody wrote from; a BSN only where the channel verified it."""
+    for each in sender.identities:
+        if each.kind != "bsn" or (each.verified_at and is_bsn(each.value)):
+            yield each.kind, each.value
 
 
 def judge(claim: Claim, holders: Iterable[Holder], before: timedelta, never: frozenset[str] = NOBODY) -> Verdict:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Final
 
 from gemeente_connect.conversations import title
@@ -61,7 +62,7 @@ class Content:
     @cached_property
     def digest(self) -> str:
         """Changes whenever something changes that is shown, or that decides who sees it."""
-        rows = json.dumps([getattr(self, field.name) for field in fields(self)], default=_fields)
+        rows = json.dumps(_SHOWN(self), default=_fields)
         return FORM + hashlib.blake2b(rows.encode(), digest_size=16).hexdigest()
 
     @cached_property
@@ -75,10 +76,12 @@ class Content:
         return tuple(sorted({f"attachment-{row[7]}" for row in self.attachments if row[7]}))
 
 
+_SHOWN: Final = attrgetter(*(field.name for field in fields(Content)))
+_CLAIMED: Final = attrgetter(*(field.name for field in fields(Claim)))
+
+
 def _fields(value: Claim | datetime) -> Any:
-    if isinstance(value, datetime):
-        return as_text(value)
-    return [getattr(value, field.name) for field in fields(value)]
+    return as_text(value) if isinstance(value, datetime) else _CLAIMED(value)
 
 
 def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -> Content:
@@ -118,17 +121,19 @@ def channel_label(channel: str) -> str:
 
 
 def _message_row(message: Message) -> Row:
-    deleted = message.deleted_at is not None
-    text = "" if deleted else message.text
-    edited = message.edited_at is not None and not deleted
-    return message.id, as_text(message.sent_at), message.kind, text, int(edited), int(deleted)
+    m = vars(message)  # several times as fast as a field of a model
+    deleted = m["deleted_at"] is not None
+    text = "" if deleted else m["text"]
+    edited = m["edited_at"] is not None and not deleted
+    return m["id"], as_text(m["sent_at"]), m["kind"], text, int(edited), int(deleted)
 
 
 def _attachment_rows(turns: Iterable[Turn], lost: frozenset[str]) -> Iterator[Row]:
     for number, turn in enumerate(turns):
         for position, message in enumerate(turn.messages):
-            if message.deleted_at is None:
-                for ordinal, attachment in enumerate(message.attachments):
+            attachments = message.attachments
+            if attachments and message.deleted_at is None:
+                for ordinal, attachment in enumerate(attachments):
                     yield number, position, ordinal, *_attachment_row(attachment, lost)
 
 
