@@ -15,11 +15,18 @@ from gemeente_connect.contracts import Files, Receipt, Refs, Steps
 from gemeente_connect.errors import ConfigError, RejectedError
 from gemeente_connect.models import Conversation, Identity
 from gemeente_connect.residents import Verdict, judge
-from gemeente_connect_loket.content import Content, content
+from gemeente_connect_loket.content import Content, Row, content
 from gemeente_connect_loket.finding import never, verdict
 from gemeente_connect_loket.standing import changed, loses, records, standing
-from gemeente_connect_loket.store import Store, maybe_text
+from gemeente_connect_loket.store import Store
 
+_COLUMNS: Final = "digest, channel, subject, answered, residents, first_in, last_in, started_at, last_at"
+_MARKS: Final = "?, ?, ?, ?, ?, ?, ?, ?, ?"
+_MAKE: Final = (
+    f"INSERT INTO record ({_COLUMNS}, external_id, reference, account) VALUES ({_MARKS}, ?, ?, ?)"  # noqa: S608 - ours
+    " ON CONFLICT (external_id) DO NOTHING RETURNING id, reference"
+)
+_UPDATE: Final = f"UPDATE record SET ({_COLUMNS}) = ({_MARKS}) WHERE id = ?"  # noqa: S608 - the same
 PART: Final = 1 << 20
 """The content of attachments is read and kept in parts of so many bytes."""
 
@@ -123,11 +130,8 @@ class Loket:
     def _make(self, conversation: Conversation, now: Content, files: Files) -> tuple[Refs, Verdict | None]:
         """Make the record with its content, and look who finds it, in one transaction. None: it was there already."""
         with self._store.writing() as connection:
-            row = connection.execute(
-                "INSERT INTO record (external_id, reference, account) VALUES (?, ?, ?)"
-                " ON CONFLICT (external_id) DO NOTHING RETURNING id, reference",
-                (conversation.id, secrets.token_urlsafe(18), conversation.account),
-            ).fetchone()
+            key = conversation.id, secrets.token_urlsafe(18), conversation.account
+            row = connection.execute(_MAKE, (*_columns(now), *key)).fetchone()
             if row is None:
                 return _refs(connection, conversation.id) or {}, None
             _write(connection, row[0], now, files)
@@ -164,6 +168,7 @@ class Loket:
             }
             for table in ("turn", "message", "attachment", "record_address"):
                 connection.execute(f"DELETE FROM {table} WHERE record = ?", (record,))  # noqa: S608 - our own names
+            connection.execute(_UPDATE, (*_columns(now), record))
             _write(connection, record, now, files)
             for digest in dropped - now.files - {None}:
                 connection.execute(
@@ -218,19 +223,16 @@ def _kept(connection: sqlite3.Connection, digest: str) -> bool:
     return connection.execute("SELECT 1 FROM file_part WHERE sha256 = ?", (digest,)).fetchone() is not None
 
 
+def _columns(now: Content) -> Row:
+    """Give what stands in the row of the record itself."""
+    residents, _, *times = now.claimed
+    return now.digest, now.channel, now.subject, now.answered, residents, *times
+
+
 def _write(connection: sqlite3.Connection, record: int, now: Content, files: Files) -> None:
-    """Write the content of a record that has none, and copy the attachments that are not in the file yet."""
-    claim = now.claim
-    connection.execute(
-        "UPDATE record SET digest = ?, channel = ?, subject = ?, answered = ?,"
-        " started_at = ?, last_at = ?, residents = ?, first_in = ?, last_in = ? WHERE id = ?",
-        (
-            now.digest, now.channel, now.subject, now.answered, now.started_at, now.last_at, claim.residents,
-            maybe_text(claim.first_in), maybe_text(claim.last_in), record,
-        ),
-    )  # fmt: skip
+    """Write what was said in a record that has nothing, and copy the attachments that are not in the file yet."""
     rows = {
-        "INSERT INTO record_address VALUES (?, ?, ?)": claim.addresses,
+        "INSERT INTO record_address VALUES (?, ?, ?)": now.claim.addresses,
         "INSERT INTO turn VALUES (?, ?, ?, ?)": now.turns,
         "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)": now.messages,
         "INSERT INTO attachment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)": now.attachments,

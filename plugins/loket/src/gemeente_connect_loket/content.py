@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Final
@@ -60,9 +59,21 @@ class Content:
     """Turn, message, position, name, media type, size, sha256, missing."""
 
     @cached_property
+    def claimed(self) -> Row:
+        """The claim the way the file has it: residents, addresses, first in, last in, first, last."""
+        who = self.claim
+        return (
+            who.residents,
+            who.addresses,
+            *map(maybe_text, (who.first_in, who.last_in)),
+            self.started_at,
+            self.last_at,
+        )
+
+    @cached_property
     def digest(self) -> str:
         """Changes whenever something changes that is shown, or that decides who sees it."""
-        rows = json.dumps(_SHOWN(self), default=_fields)
+        rows = json.dumps(_SHOWN(self))
         return FORM + hashlib.blake2b(rows.encode(), digest_size=16).hexdigest()
 
     @cached_property
@@ -76,12 +87,7 @@ class Content:
         return tuple(sorted({f"attachment-{row[7]}" for row in self.attachments if row[7]}))
 
 
-_SHOWN: Final = attrgetter(*(field.name for field in fields(Content)))
-_CLAIMED: Final = attrgetter(*(field.name for field in fields(Claim)))
-
-
-def _fields(value: Claim | datetime) -> Any:
-    return as_text(value) if isinstance(value, datetime) else _CLAIMED(value)
+_SHOWN: Final = attrgetter(*("claimed" if field.name == "claim" else field.name for field in fields(Content)))
 
 
 def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -> Content:
