@@ -132,8 +132,9 @@ class Storing:
                 stored.known += 1
             else:
                 again.append((row[1], message))
-        self._senders(account, messages)
         new, refused = self._originals.take_out(account, fresh, changes)
+        if len(new) < len(messages):  # whoever wrote what is new is kept along with it
+            self._senders(account, messages)
         self._insert(account, new, gap)
         stored.new += len(new)
         stored.refused |= dict.fromkeys(refused, UNCLEAR)
@@ -153,7 +154,7 @@ class Storing:
             part = asked[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(part))
             found = self._db.read(_KNOWN.format(marks), (account, *part))
-            if len(found) < len(part):
+            if len(found) < len(part) and self._db.one("SELECT 1 FROM aliases WHERE account = ?", (account,)):
                 found += self._db.read(_KNOWN_BY_ALIAS.format(marks), (account, *part))
             rows += found
         return {row[0]: row for row in rows}
