@@ -80,9 +80,12 @@ class Batch(Model):
     def _messages_share_what_is_the_same(self) -> Self:
         """Which fields were given is nearly always the same, and takes almost as much memory as a message."""
         known: dict[frozenset[str], set[str]] = {}
+        shared: set[str] = set()
         for message in self.messages:
             given = message.model_fields_set
-            object.__setattr__(message, "__pydantic_fields_set__", known.setdefault(frozenset(given), given))
+            if given != shared:  # most often it is as in the message before
+                shared = known.setdefault(frozenset(given), given)
+            object.__setattr__(message, "__pydantic_fields_set__", shared)
         return self
 
 

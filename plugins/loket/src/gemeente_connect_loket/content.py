@@ -108,7 +108,7 @@ def content(conversation: Conversation, *, lost: frozenset[str] = frozenset()) -
         claim=who,
         turns=[(number, turn.id, turn.direction) for number, turn in enumerate(turns)],
         messages=[
-            (number, position, *_message_row(message))
+            _message_row(number, position, message)
             for number, turn in enumerate(turns)
             for position, message in enumerate(turn.messages)
         ],
@@ -126,12 +126,12 @@ def channel_label(channel: str) -> str:
     return _LABELS.get(channel, channel[:1].upper() + channel[1:])
 
 
-def _message_row(message: Message) -> Row:
+def _message_row(turn: int, position: int, message: Message) -> Row:
     m = vars(message)  # several times as fast as a field of a model
     deleted = m["deleted_at"] is not None
     text = "" if deleted else m["text"]
     edited = m["edited_at"] is not None and not deleted
-    return m["id"], as_text(m["sent_at"]), m["kind"], text, int(edited), int(deleted)
+    return turn, position, m["id"], as_text(m["sent_at"]), m["kind"], text, int(edited), int(deleted)
 
 
 def _attachment_rows(turns: Iterable[Turn], lost: frozenset[str]) -> Iterator[Row]:
