@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemeente_connect.addresses import is_bsn, normalise
+from gemeente_connect.addresses import international, is_bsn, normalise
 from gemeente_connect.models import Identity
 
 TEST_BSNS = ("999990676", "999993653", "999991723", "999995571", "999992740")
@@ -38,6 +38,18 @@ def test_what_is_no_telephone_number_is_refused_without_repeating_it(written: st
     with pytest.raises(ValueError, match=r"^this is no telephone number$") as caught:
         normalise("phone", written)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("written", ["+31 591 12-34-56", "+31591123456", "+31(591)123.456"])
+def test_a_number_in_a_setting_is_written_in_one_way(written: str) -> None:
+    assert international(written) == "+31591123456"
+
+
+@pytest.mark.parametrize("written", ["0591 123456", "+32 59", "+31 591 12345x", "", "+0591123456", "+3159112345678901"])
+def test_a_number_in_a_setting_has_its_country_code_and_is_never_repeated(written: str) -> None:
+    with pytest.raises(ValueError, match="with its country code") as error:
+        international(written)
+    assert not written or written not in str(error.value)
 
 
 def test_an_email_address_is_in_lower_case_without_blanks_around_it() -> None:

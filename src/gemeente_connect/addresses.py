@@ -30,6 +30,18 @@ def normalise(kind: IdentityKind, value: str, *, region: str = "NL") -> str:
     return value
 
 
+def international(number: str) -> str:
+    """Write a telephone number that has its country code in E.164: for a setting, where nothing may be guessed.
+
+    `+31 591 12-34-56` becomes `+31591123456`. Raises ValueError, without the number, when it has none.
+    """
+    bare = re.sub(r"[\s()./-]", "", number)
+    if not re.fullmatch(r"\+[1-9][0-9]{7,14}", bare):
+        message = "write the telephone number with its country code, like +31 591 123456"
+        raise ValueError(message)
+    return bare
+
+
 def is_bsn(value: str) -> bool:
     """Tell whether nine digits pass the eleven-test of the BSN (Besluit burgerservicenummer)."""
     if not re.fullmatch(r"[0-9]{9}", value) or value == "000000000":

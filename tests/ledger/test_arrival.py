@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -57,16 +56,6 @@ def _by_the_rules(messages: Iterable[Message]) -> Found:
             key = conversation_id(ACCOUNT, thread, part[0].id)
             found[key] = [(turn.id, [m.id for m in turn.messages]) for turn in turns(part)]
     return found
-
-
-@pytest.fixture
-def empty(database: str, anew: Callable[[], Path | str]) -> Iterator[Callable[[], AbstractContextManager[Ledger]]]:
-    """Open a ledger with nothing in it, as quickly as can be."""
-    if database == "sqlite":
-        with Ledger(anew()) as ledger:
-            yield ledger.copy
-    else:
-        yield lambda: Ledger(anew())
 
 
 _SIDES: st.SearchStrategy[Direction] = st.sampled_from(["in", "out"])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,16 +65,6 @@ def deliver(ledger: Ledger) -> list[Conversation]:
 
 def ids(conversations: Iterable[Conversation]) -> list[list[str]]:
     return [[m.id for m in each.messages] for each in conversations]
-
-
-@pytest.fixture
-def empty(database: str, anew: Callable[[], Path | str]) -> Iterator[Callable[[], AbstractContextManager[Ledger]]]:
-    """Open a ledger with nothing in it, as quickly as can be."""
-    if database == "sqlite":
-        with Ledger(anew()) as ledger:
-            yield ledger.copy
-    else:
-        yield lambda: Ledger(anew())
 
 
 @pytest.fixture

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime, time
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from gemeente_connect.addresses import international
 from gemeente_connect.contracts import LocalPath, Settings
 from gemeente_connect.models import NonEmpty
 
 Order = Literal["dmy", "mdy"]
 """Whether a date begins with its day or with its month. A year in front is seen, and never asked for."""
-
-
-def _international(account: str) -> str:
-    number = re.sub(r"[\s()./-]", "", account)
-    if not re.fullmatch(r"\+[1-9][0-9]{7,14}", number):
-        message = "write the telephone number with its country code, like +31 591 123456"
-        raise ValueError(message)
-    return number
 
 
 def _zone(name: str) -> str:
@@ -43,7 +35,7 @@ class ExportSettings(Settings):
 
     path: LocalPath
     """An exported chat (`.txt` or `.zip`), or a folder of them that may grow."""
-    account: Annotated[str, AfterValidator(_international)]
+    account: Annotated[str, AfterValidator(international)]
     """The number of the municipality's WhatsApp, with its country code. Keep it for ever: it is part of every id."""
     own_name: Annotated[
         NonEmpty | Annotated[tuple[NonEmpty, ...], Field(min_length=1)],

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from gemeente_connect.addresses import international
 from gemeente_connect.contracts import Settings
 
 GRAPH = "https://graph.facebook.com"
 """Where the Graph API is."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SHORTEST = 8
-
-
-def _international(account: str) -> str:
-    number = re.sub(r"[\s()./-]", "", account)
-    if not re.fullmatch(r"\+[1-9][0-9]{7,14}", number):
-        message = "write the telephone number with its country code, like +31 591 123456"
-        raise ValueError(message)
-    return number
 
 
 def _kept_between_us(url: str) -> str:
@@ -34,7 +26,7 @@ def _kept_between_us(url: str) -> str:
     raise ValueError(message)
 
 
-International = Annotated[str, AfterValidator(_international)]
+International = Annotated[str, AfterValidator(international)]
 PhoneNumberId = Annotated[str, Field(pattern="^[0-9]{5,20}$")]
 Secret = Annotated[SecretStr, Field(min_length=_SHORTEST)]
 """Never empty: with an empty secret everybody could sign."""
