@@ -49,7 +49,7 @@ def clusters(times: Iterable[int], gap: int, breaks: Collection[int] = ()) -> It
     """Put sorted times together that are less than a gap apart, and on one side of each break."""
     cluster: list[int] = []
     for time in times:
-        if cluster and (time - cluster[-1] >= gap or any(cluster[-1] < each <= time for each in breaks)):
+        if cluster and (time - cluster[-1] >= gap or (breaks and any(cluster[-1] < each <= time for each in breaks))):
             yield cluster
             cluster = []
         cluster.append(time)
