@@ -118,6 +118,17 @@ def test_what_came_since_the_loss_is_added_to_the_record_that_is_there(anew: Ane
     assert zaken.kept[0].reference == before.reference
 
 
+def test_a_conversation_of_a_resident_who_goes_by_two_names_is_taken_in_whole(anew: Anew, zaken: Zaken) -> None:
+    both = page(said(1), said(2, thread=2), other_names={"t2": ("t1",)})
+    for adopts in (False, True):
+        with Ledger(anew()) as ledger:
+            ledger.store(ACCOUNT, "whatsapp", both)
+            if adopts:
+                assert adopt(zaken, ledger).counts == {"adopted": 1}
+            deliver_all(ledger, zaken)
+    assert [each.turns for each in zaken.kept] == [{"m1": "Bericht 1\nBericht 2"}]
+
+
 @pytest.mark.parametrize("account_known", [True, False])
 def test_a_case_system_that_keeps_nothing_but_the_names_of_turns_is_enough(
     anew: Anew, zaken: Zaken, *, account_known: bool

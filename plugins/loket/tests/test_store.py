@@ -112,6 +112,15 @@ def test_what_is_written_in_a_block_that_fails_is_undone(desk: Desk) -> None:
         assert connection.execute("SELECT count(*) FROM resident").fetchone() == (3,)
 
 
+def test_what_has_to_survive_a_power_cut_waits_for_the_disk_also_after_what_has_not(desk: Desk) -> None:
+    waits = []
+    for durable in (False, True, True, False, True):
+        with desk.store.writing(durable=durable) as connection:
+            waits.append(connection.execute("PRAGMA synchronous").fetchone()[0])
+    normal, full = 1, 2
+    assert waits == [normal, full, full, normal, full]
+
+
 def test_a_file_of_the_first_version_is_brought_up_to_date_and_keeps_what_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,9 +118,8 @@ def _without(page: BatchT, skipped: Skipped, report: Report) -> BatchT:
     changes = tuple(c for c in page.changes if not _concerns(c, skipped, gone))
     unreadable = tuple(u for u in page.unreadable if u.thread not in skipped)
     names = {thread: name for thread, name in page.thread_names.items() if thread not in skipped}
-    others = {thread: its for thread, its in page.other_names.items() if thread not in skipped}
-    kept = {"messages": messages, "changes": changes, "unreadable": unreadable}
-    return page.model_copy(update={**kept, "thread_names": names, "other_names": others})
+    kept = {"messages": messages, "changes": changes, "unreadable": unreadable, "thread_names": names}
+    return page.model_copy(update=kept)
 
 
 def _concerns(change: Change, threads: Skipped, messages: set[str]) -> bool:
