@@ -35,10 +35,13 @@ class Links:
     def __init__(self, thread: int, pairs: Collection[Pair], time: int) -> None:
         """Take those that hold then, of the pairs that have to do with the thread."""
         self.thread = thread
-        self._others = _names(p[:2] for p in pairs if p.thread != p.other and time < _end(p, pairs))
-        owners = _names((other, of) for of, names in self._others.items() for other in names)
-        highest = [each for each in _reach(thread, owners) if each not in owners] or [thread]
-        self._families = {each: _reach(each, self._others) for each in highest}
+        self._others: dict[int, set[int]] = {}
+        self._families = {thread: frozenset({thread})}
+        if pairs:
+            self._others = _names(p[:2] for p in pairs if p.thread != p.other and time < _end(p, pairs))
+            owners = _names((other, of) for of, names in self._others.items() for other in names)
+            highest = [each for each in _reach(thread, owners) if each not in owners] or [thread]
+            self._families = {each: _reach(each, self._others) for each in highest}
         self.several = len(self._families) > 1
         """It may be one of several residents."""
         self.threads = frozenset().union(*self._families.values())

@@ -46,14 +46,15 @@ class Placing:
         self.stretch(row[0], first, last)
         return int(row[0])
 
-    def by_gap(self, account: int, thread: int, times: Iterable[int], gap: timedelta) -> Mapping[int, int]:
-        """Give the conversation of each time, by the quiet gaps around it.
+    def by_gap(
+        self, account: int, thread: int, times: Iterable[int], gap: timedelta, pairs: Collection[Pair]
+    ) -> Mapping[int, int]:
+        """Give the conversation of each time, by the quiet gaps around it. `pairs`: all that concern the thread.
 
         Conversations that were not delivered yet grow together where a message fills their gap. Fixed ones never do:
         a message between two of them joins the nearest.
         """
         silence = round(gap.total_seconds() * 1_000_000)
-        pairs = self._linking.of(thread)
         breaks = {pair.until for pair in pairs if pair.until is not None}
         placed: dict[int, int] = {}
         for its in clusters(sorted(set(times)), silence, breaks):
@@ -87,7 +88,7 @@ class Placing:
         shared = _shared(pairs)  # these come last: when all of whom they may be are there
         for of in sorted(by_thread, key=lambda each: each in shared):
             times = {seq: sent_at for _, seq, sent_at in by_thread[of]}
-            placed = self.by_gap(account, of, times.values(), gap)
+            placed = self.by_gap(account, of, times.values(), gap, self._linking.of(of))
             self._db.write_all(
                 "UPDATE messages SET conversation = ? WHERE seq = ?",
                 [(placed[sent_at], seq) for seq, sent_at in times.items()],

@@ -171,18 +171,19 @@ class Storing:
 
     def _insert(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
         if not self._linking.any():
-            self._insert_placed(account, messages, gap)
+            self._insert_placed(account, messages, gap, linked=False)
             return
         by_thread: dict[str, list[Message]] = {}
         for message in messages:
             by_thread.setdefault(message.thread, []).append(message)
         for its in by_thread.values():  # whoever may share a conversation has to see who is in it
-            self._insert_placed(account, its, gap)
+            self._insert_placed(account, its, gap, linked=True)
         self._placing.place_shared_again(account, [self._names.thread(account, name) for name in by_thread], gap)
 
-    def _insert_placed(self, account: int, messages: Sequence[Message], gap: timedelta) -> None:
+    def _insert_placed(self, account: int, messages: Sequence[Message], gap: timedelta, *, linked: bool) -> None:
         times = {m.id: micros(m.sent_at) for m in messages}
-        self._insert_into(account, messages, times, self._conversations(account, messages, times, gap))
+        placed = self._conversations(account, messages, times, gap, linked=linked)
+        self._insert_into(account, messages, times, placed)
 
     def _senders(self, account: int, messages: Iterable[Message]) -> dict[str, int]:
         """Give the number of everybody who wrote, and keep what is newly known, such as the number behind a name."""
@@ -223,8 +224,9 @@ class Storing:
         )  # fmt: skip
 
     def _conversations(
-        self, account: int, messages: Sequence[Message], times: Mapping[str, int], gap: timedelta
+        self, account: int, messages: Sequence[Message], times: Mapping[str, int], gap: timedelta, *, linked: bool
     ) -> dict[str, int]:
+        """Give the conversation of each message. `linked`: some threads have other names."""
         groups: dict[tuple[str, str | None], list[str]] = {}
         for message in messages:
             if message.direction is not None:  # a line by the channel itself belongs to no conversation
@@ -236,7 +238,8 @@ class Storing:
             if own is not None:
                 placed |= dict.fromkeys(its, self._placing.by_own(account, thread, own, when))
             else:
-                by_time = self._placing.by_gap(account, thread, when, gap)
+                pairs = self._linking.of(thread) if linked else ()
+                by_time = self._placing.by_gap(account, thread, when, gap, pairs)
                 placed |= {key: by_time[time] for key, time in zip(its, when, strict=True)}
         return placed
 
