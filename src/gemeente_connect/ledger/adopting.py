@@ -47,11 +47,13 @@ _AGAIN = 0  # a revision that every conversation has passed: it is compared with
 _STRAYS = """
     SELECT m.seq, m.sent_at, m.conversation, c.thread FROM deliveries d
     JOIN conversations c ON c.seq = d.conversation JOIN messages m ON m.conversation = c.seq
-    WHERE d.case_system = ? AND d.revision = ? AND c.own IS NULL AND m.turn IS NULL ORDER BY c.thread, m.seq
+    WHERE d.case_system = ? AND d.revision = ? AND c.own IS NULL
+        AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.message = m.seq) ORDER BY c.thread, m.seq
 """
 _SPANS = """
     SELECT c.seq, min(m.sent_at), max(m.sent_at) FROM conversations c JOIN messages m ON m.conversation = c.seq
-    WHERE c.thread = ? AND c.own IS NULL AND c.id IS NOT NULL AND m.turn IS NOT NULL GROUP BY c.seq ORDER BY c.seq
+    JOIN turns t ON t.message = m.seq WHERE c.thread = ? AND c.own IS NULL AND c.id IS NOT NULL
+    GROUP BY c.seq ORDER BY c.seq
 """
 
 
@@ -115,7 +117,8 @@ class Adopting:
         offered = {each.conversation for each in found if each.turn}
         let_go = [number for number in offered if not self._mending.dealings(number)]
         for number in let_go:
-            self._db.write("UPDATE messages SET turn = NULL WHERE conversation = ?", (number,))
+            its = "(SELECT seq FROM messages WHERE conversation = ?)"
+            self._db.write(f"DELETE FROM turns WHERE message IN {its}", (number,))  # noqa: S608 - our own words
             refused = "kind = 'conversation' AND key = (SELECT id FROM conversations WHERE seq = ?)"
             self._db.write(f"DELETE FROM refusals WHERE {refused}", (number,))  # noqa: S608 - our own words
             self._db.write("UPDATE conversations SET id = NULL WHERE seq = ?", (number,))
@@ -158,9 +161,10 @@ class Adopting:
     def _move(self, target: int, record: Record, free: Sequence[Found]) -> None:
         """Put messages into their conversation and turn, with what stood beside them and is in no record yet."""
         turns = {key: turn for turn, keys in record.turns.items() for key in keys}
+        self._db.write_all("UPDATE messages SET conversation = ? WHERE seq = ?", [(target, each.seq) for each in free])
         self._db.write_all(
-            "UPDATE messages SET conversation = ?, turn = ? WHERE seq = ?",
-            [(target, turns[each.key], each.seq) for each in free],
+            "INSERT INTO turns (id, message) VALUES (?, ?) ON CONFLICT (message) DO UPDATE SET id = excluded.id",
+            [(turns[each.key], each.seq) for each in free],
         )
         for each in {each.conversation: each for each in free if each.conversation != target}.values():
             if each.fixed is None and each.own is None:

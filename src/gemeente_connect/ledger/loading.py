@@ -15,11 +15,14 @@ from gemeente_connect.ledger.names import moment
 from gemeente_connect.models import Attachment, Conversation, Message, Participant, Turn
 
 _MESSAGES = """
-    SELECT seq, id, turn, sent_at, position, direction, sender, kind, text, reply_to,
+    SELECT seq, id, sent_at, position, direction, sender, kind, text, reply_to,
         edited_at, deleted_at, status, internal, thread, conversation
     FROM messages WHERE conversation IN ({})
 """
-_SENDER, _THREAD = 6, -2  # where they stand in such a row
+_SENDER, _THREAD = 5, -2  # where they stand in such a row
+_TURNS = """
+    SELECT m.conversation, m.id, t.id FROM messages m JOIN turns t ON t.message = m.seq WHERE m.conversation IN ({})
+"""
 _PARTICIPANTS = "SELECT seq, body FROM participants WHERE seq IN ({})"
 _ATTACHMENTS = """
     SELECT a.message, a.name, a.source, a.media_type, a.size, a.sha256, a.missing
@@ -59,13 +62,14 @@ class Loading:
         rows: dict[int, list[Row]] = {number: [] for number in numbers}
         for row in self._db.read(_MESSAGES.format(marks), numbers):
             rows[row[-1]].append(row)
+        turns_of = self._turns([each.number for each in claimed if each.id is not None])
         people = self._participants({row[_SENDER] for its in rows.values() for row in its} - {None})
         found: list[Conversation] = []
         new_ids: list[tuple[str, int]] = []
         new_turns: list[tuple[str, int]] = []
         for each in claimed:
             its = rows[each.number]
-            fixed = {row[1]: row[2] for row in its if row[2]}
+            fixed = turns_of.get(each.number, {})
             made = turns(self._messages(each, its, people, attachments), fixed)
             key = each.id or conversation_id(each.account, each.thread, made[0].id)
             if each.id is None:
@@ -73,7 +77,7 @@ class Loading:
             new_turns += _not_fixed(made, its, fixed)
             found.append(Conversation(id=key, channel=each.kind, account=each.account, thread=each.thread, turns=made))
         self._db.write_all("UPDATE conversations SET id = ? WHERE seq = ?", new_ids)
-        self._db.write_all("UPDATE messages SET turn = ? WHERE seq = ?", new_turns)
+        self._db.write_all("INSERT INTO turns (id, message) VALUES (?, ?)", new_turns)
         return found
 
     def _messages(
@@ -86,7 +90,7 @@ class Loading:
         account, thread = claimed.account, claimed.thread
         senders = _as_one(rows, people)
         fields: list[dict[str, Any]] = []
-        for seq, key, _, sent_at, position, direction, sender, kind, text, reply_to, *marks in rows:
+        for seq, key, sent_at, position, direction, sender, kind, text, reply_to, *marks in rows:
             edited, deleted, status, internal, *_ = marks
             message = {
                 "account": account,
@@ -109,6 +113,14 @@ class Loading:
                 message["internal"] = bool(internal)
             fields.append(message)
         return _several_messages().validate_python(fields)
+
+    def _turns(self, offered_before: Sequence[int]) -> dict[int, dict[str, str]]:
+        """Give the turn of each message that was offered, by conversation and the message's id."""
+        found: dict[int, dict[str, str]] = {number: {} for number in offered_before}
+        if found:
+            for number, key, turn in self._db.read(_TURNS.format(", ".join("?" * len(found))), offered_before):
+                found[number][key] = turn
+        return found
 
     def _attachments(self, rows: Sequence[Row]) -> dict[int, tuple[Attachment, ...]]:
         found: dict[int, tuple[Attachment, ...]] = {}

@@ -148,16 +148,17 @@ class Mending:
 
     def _by_key(self, account: int | None, keys: Sequence[str]) -> list[Row]:
         marks = ", ".join("?" * len(keys))
-        columns = "m.account, c.thread, m.conversation, m.turn, c.id, c.own"
+        columns = "m.account, c.thread, m.conversation, t.id, c.id, c.own"
         rows = self._db.read(
             f"SELECT m.seq, m.id, {columns} FROM messages m JOIN conversations c ON c.seq = m.conversation "  # noqa: S608 - our own columns
-            f"WHERE m.account = ? AND m.id IN ({marks})",
+            f"LEFT JOIN turns t ON t.message = m.seq WHERE m.account = ? AND m.id IN ({marks})",
             (account, *keys),
         )
         if len(rows) < len(keys):
             rows += self._db.read(
                 f"SELECT m.seq, a.alias, {columns} FROM aliases a JOIN messages m ON m.seq = a.message "  # noqa: S608 - our own columns
-                f"JOIN conversations c ON c.seq = m.conversation WHERE a.account = ? AND a.alias IN ({marks})",
+                f"JOIN conversations c ON c.seq = m.conversation LEFT JOIN turns t ON t.message = m.seq "
+                f"WHERE a.account = ? AND a.alias IN ({marks})",
                 (account, *keys),
             )
         return rows

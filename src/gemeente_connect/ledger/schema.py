@@ -208,4 +208,12 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX other_names_by_other ON other_names (other);
     """,
+    """
+    CREATE TABLE turns (                       -- of a message that was offered; none has a row that was not
+        message INTEGER PRIMARY KEY REFERENCES messages,
+        id TEXT NOT NULL
+    );
+    INSERT INTO turns (message, id) SELECT seq, turn FROM messages WHERE turn IS NOT NULL;
+    ALTER TABLE messages DROP COLUMN turn;     -- a row that grew moved all that came after it on its page
+    """,
 )
