@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench import collector
+
 if TYPE_CHECKING:
     import requests  # not imported by the walk that needs none
 
@@ -256,6 +258,7 @@ def _record(target: sqlite3.Connection, key: str, rows: list[Row]) -> None:
 
 
 def main(name: str, url: str, path: str, *more: str) -> None:
+    collector.spare()
     store = Store(path)
     if name == "script":
         pull(url, store, plain)

@@ -28,7 +28,7 @@ from gemeente_connect.contracts import (
 from gemeente_connect.errors import RejectedError
 from gemeente_connect.hookspecs import hookimpl
 from gemeente_connect.http import ApiSession, read
-from gemeente_connect.models import Attachment, Conversation, Identity, Message, Participant, Turn
+from gemeente_connect.models import Attachment, Conversation, Identity, Participant, Turn
 
 if TYPE_CHECKING:
     from concurrent.futures import Future  # not loaded where one page follows the other
@@ -165,20 +165,21 @@ def in_order(do: Callable[[T], U], items: Iterable[T], workers: int) -> Iterator
 
 
 def _page(posts: Posts, cursor: Cursor) -> Page:
-    return Page(messages=tuple(map(_message, posts.messages)), cursor=cursor)
+    return Page.model_validate({"messages": list(map(_message, posts.messages)), "cursor": cursor})
 
 
-def _message(post: Post) -> Message:
-    return Message(
-        account=ACCOUNT,
-        id=post.id,
-        thread=post.chat,
-        sent_at=post.sent_at,
-        direction=post.direction,
-        sender=_participant(post.sender.id, post.sender.name, post.sender.email),
-        kind=post.type,
-        text=post.text,
-    )
+def _message(post: Post) -> dict[str, object]:
+    """Give the fields of a message: a page makes its messages all at once."""
+    return {
+        "account": ACCOUNT,
+        "id": post.id,
+        "thread": post.chat,
+        "sent_at": post.sent_at,
+        "direction": post.direction,
+        "sender": _participant(post.sender.id, post.sender.name, post.sender.email),
+        "kind": post.type,
+        "text": post.text,
+    }
 
 
 @lru_cache(maxsize=1000)  # somebody writes more than one message

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench import collector
 from bench.vendor import Chat, ChatSettings
 from gemeente_connect import Ledger, Page
 from gemeente_connect.contracts import Cursor
@@ -35,6 +36,7 @@ def main(what: str, url: str, folder: Path, walk: Any = "cursor", number: str = 
     """`number`: of workers, or of pages to die after."""
     settings = ChatSettings(url=url, walk="cursor" if walk == "dying" else walk, workers=int(number))
     channel = Dying(settings, int(number)) if walk == "dying" else Chat(settings)
+    collector.spare()
     with Ledger(folder / "ledger.sqlite") as ledger:
         if what == "collect":
             collect(channel, ledger)
