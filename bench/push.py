@@ -27,7 +27,7 @@ from threading import local
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench import server
+from bench import collector, server
 from bench.measure import median, table
 from bench.peers import DLT_PUSH
 from bench.server import EACH, TURNS
@@ -255,6 +255,7 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 1:
         what, url, size, workers, *more = sys.argv[1:]
+        collector.spare()
         WORK[what](url, int(size), int(workers), *more)
     else:
         main()
