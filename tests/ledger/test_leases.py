@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 import time_machine
 
-from gemeente_connect.contracts import Findable, Receipt
-from gemeente_connect.errors import ConfigError, StorageError
+from gemeente_connect.contracts import Findable, Receipt, Refs
+from gemeente_connect.errors import ConfigError, RejectedError, StorageError
 from gemeente_connect.ledger import LeaseLostError, Ledger, Offer, leases
 from gemeente_connect.ledger.postgres import Postgres
 from gemeente_connect.testing.builders import ACCOUNT, message, page
+from gemeente_connect.testing.fakes import Crash
 
 Sql = Callable[[str], list[tuple[Any, ...]]]
 
@@ -92,6 +93,28 @@ def test_a_run_that_stood_still_is_overtaken_and_writes_nothing_more(first: Ledg
         offers.close()
     assert len(_due(second)) == 5
     assert len(_due(first)) == 5, "with a new lease it may work again"
+
+
+@pytest.mark.usefixtures("_travelling")
+def test_a_run_that_was_overtaken_takes_no_intent_away_from_the_other(first: Ledger, second: Ledger) -> None:
+    with time_machine.travel(NOW, tick=False) as clock, first.working():
+        offer = next(first.due(ACCOUNT, "loket", None))
+
+        def is_overtaken() -> Refs:
+            clock.shift(timedelta(seconds=61))
+            (same,) = (each for each in _due(second) if each.conversation.id == offer.conversation.id)
+            with second.working(), pytest.raises(Crash):
+                second.steps(same, "loket", timedelta(0)).once("record", _dies, lambda: None)
+            message = "it made nothing"
+            raise RejectedError(message)
+
+        with pytest.raises(LeaseLostError):
+            first.steps(offer, "loket").once("record", is_overtaken, lambda: None)
+    assert second.steps(offer, "loket").begun("record")
+
+
+def _dies() -> Refs:
+    raise Crash
 
 
 @pytest.mark.usefixtures("_travelling")
@@ -226,15 +249,18 @@ def test_a_run_that_finds_nothing_to_do_writes_nothing(first: Ledger, where: Pat
 def test_intents_of_several_threads_are_made_durable_together(first: Ledger) -> None:
     offers = _due(first)
     commits: list[bool] = []
-    transaction = first._db.transaction
 
-    def counted(*, durable: bool = False) -> object:
-        commits.append(durable)
-        if durable:
-            time.sleep(0.05)  # a slow disk
-        return transaction(durable=durable)
+    def counted(begin: Callable[..., Any]) -> Callable[..., Any]:
+        def slowly(*values: object, durable: bool = False) -> object:
+            commits.append(durable)
+            if durable:
+                time.sleep(0.05)  # a slow disk
+            return begin(*values, durable=durable)
 
-    first._db.transaction = counted  # type: ignore[method-assign,assignment]
+        return slowly
+
+    for begins in ("transaction", "write_alone"):
+        setattr(first._db, begins, counted(getattr(first._db, begins)))
     threads = [
         threading.Thread(target=first.steps(o, "loket").once, args=("record", lambda: {"n": "1"}, lambda: None))
         for o in offers

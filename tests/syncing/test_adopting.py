@@ -160,6 +160,14 @@ def test_a_message_is_also_known_by_an_alias(anew: Anew, zaken: Zaken) -> None:
     assert len(zaken.kept) == 1
 
 
+def test_what_a_record_has_as_two_messages_may_turn_out_to_be_one(anew: Anew, zaken: Zaken) -> None:
+    delivered(anew, zaken, [said(1), said(2), said(3, id="another")])
+    with lost(anew, [said(1), said(2, id="another", aliases=("m2",))]) as ledger:
+        assert adopt(zaken, ledger).counts == {"adopted": 1}
+        deliver_all(ledger, zaken)
+    assert len(zaken.kept) == 1
+
+
 def test_a_record_with_messages_that_the_channel_no_longer_gives_waits_for_a_person(anew: Anew, zaken: Zaken) -> None:
     (before,) = delivered(anew, zaken, [said(1), said(2), said(3, direction="out")])
     with lost(anew, [said(2), said(3, direction="out")]) as ledger:

@@ -76,6 +76,15 @@ class Database:
         with self._lock, self._driver.told():
             self._driver.execute_many(statement, rows)
 
+    def write_alone(self, statement: str, values: Values, *, durable: bool) -> int:
+        """Run a statement that is a transaction by itself, and give the number of rows it changed."""
+        with self._lock, self._driver.told():
+            try:
+                return self._driver.alone(statement, values, durable=durable).rowcount
+            except BaseException:
+                self._driver.rollback()
+                raise
+
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:
         """Keep all that is written inside, or nothing. `durable`: it survives a power cut, not only a kill.

@@ -52,7 +52,7 @@ class Inbox:
         headers = json.dumps(dict(received.headers))
         digest = hashlib.sha256(received.url.encode() + b"\n" + received.body).hexdigest()
         values = account, self._db.now(), received.method, received.url, headers, received.body, digest
-        self._together.write(_KEEP, values, durable=True)
+        self._together.write(_KEEP, values, durable=True, alone=True)  # whoever receives needs no lease
 
     def ready(self) -> None:
         """Raise StorageError when nothing can be kept now."""

@@ -58,12 +58,20 @@ class SQLite:
         """Run a statement for every row."""
         self.connection.executemany(statement, rows)
 
+    def alone(self, statement: str, values: Values, *, durable: bool) -> sqlite3.Cursor:
+        """Run a statement that is a transaction by itself."""
+        self._make(durable=durable)
+        return self.connection.execute(statement, values)
+
     def begin(self, *, durable: bool) -> None:
         """Begin a transaction that may write at once: no other does."""
+        self._make(durable=durable)
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def _make(self, *, durable: bool) -> None:
         if durable is not self._durable:
             self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable
-        self.connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
         """Keep what was written."""

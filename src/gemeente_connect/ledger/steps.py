@@ -31,7 +31,8 @@ _FORGET = f"DELETE FROM steps WHERE {_THIS}"  # noqa: S608
 _DOUBT = f"UPDATE steps SET result = NULL WHERE {_THIS}"  # noqa: S608
 _BEGIN_AGAIN = f"UPDATE steps SET begun_at = ? WHERE {_THIS}"  # noqa: S608
 _INTEND = (
-    "INSERT INTO steps (case_system, conversation, name, begun_at, lease) VALUES (?, ?, ?, ?, ?) "
+    "INSERT INTO steps (case_system, conversation, name, begun_at, lease) SELECT ?, ?, ?, ?, ? "
+    "WHERE ? = 0 OR EXISTS (SELECT 1 FROM leases WHERE seq = ?) "
     "ON CONFLICT (case_system, conversation, name) DO UPDATE SET begun_at = excluded.begun_at, lease = excluded.lease "
     "WHERE steps.begun_at = ? AND steps.result IS NULL"
 )
@@ -134,9 +135,11 @@ class LedgerSteps:
             if found is not None:
                 return self._finish(key, found)
             self._wait_until_it_cannot_land(key, begun_at)
-        intent = (*key, self._db.now(), self._leases.number, begun_at)
+        lease = self._leases.number
+        intent = (*key, self._db.now(), lease, lease, lease, begun_at)
         durable = self._lands_within > 0  # else making it again after a power cut makes the same
-        if not self._intents.write(_INTEND, intent, durable=durable):  # another did, meanwhile
+        if not self._intents.write(_INTEND, intent, durable=durable, alone=True):
+            self._leases.refuse_if_lost()  # or another did, meanwhile
             return self._once(key, self._db.one(_STEP, key), make, find)
         if key[1] != _SHARED:
             self._known[key[2]] = intent[3], None

@@ -15,6 +15,7 @@ class _Write:
     statement: str
     values: Values
     durable: bool
+    alone: bool
     changed: int = 0
     done: bool = False
     error: BaseException | None = None
@@ -36,9 +37,13 @@ class Together:
         self._asking = threading.Lock()
         self._committing = threading.Lock()
 
-    def write(self, statement: str, values: Values, *, durable: bool) -> int:
-        """Run a statement, and give the number of rows it changed once it survives a kill, or also a power cut."""
-        mine = _Write(statement, values, durable)
+    def write(self, statement: str, values: Values, *, durable: bool, alone: bool = False) -> int:
+        """Run a statement, and give the number of rows it changed once it survives a kill, or also a power cut.
+
+        `alone`: it may be a transaction by itself, since it looks by itself whether this run still has its lease, or
+        needs none.
+        """
+        mine = _Write(statement, values, durable, alone)
         with self._asking:
             self._asked.append(mine)
         with self._committing:
@@ -79,6 +84,9 @@ class Together:
         with self._asking:
             taken, self._asked = self._asked, []
         try:
+            if len(taken) == 1 and taken[0].alone:
+                taken[0].changed = self._db.write_alone(taken[0].statement, taken[0].values, durable=taken[0].durable)
+                return
             with self._db.transaction(durable=any(each.durable for each in taken)):
                 for each in taken:
                     each.changed = self._db.write(each.statement, each.values)
