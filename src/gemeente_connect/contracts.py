@@ -82,7 +82,7 @@ class Batch(Model):
         known: dict[frozenset[str], set[str]] = {}
         shared: set[str] = set()
         for message in self.messages:
-            given = message.model_fields_set
+            given = message.__pydantic_fields_set__  # `model_fields_set` asks for it in Python
             if given != shared:  # most often it is as in the message before
                 shared = known.setdefault(frozenset(given), given)
             object.__setattr__(message, "__pydantic_fields_set__", shared)

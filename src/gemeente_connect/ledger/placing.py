@@ -58,8 +58,8 @@ class Placing:
         breaks = {pair.until for pair in pairs if pair.until is not None}
         placed: dict[int, int] = {}
         for its in clusters(sorted(set(times)), silence, breaks):
-            first = max(its[0] - silence, *(each - 1 for each in breaks if each <= its[0]), _EVER)
-            last = min(its[-1] + silence, *(each for each in breaks if each > its[-1]), -_EVER)
+            first = max(its[0] - silence, *[each - 1 for each in breaks if each <= its[0]], _EVER)
+            last = min(its[-1] + silence, *[each for each in breaks if each > its[-1]], -_EVER)
             links = Links(thread, pairs, its[-1])
             placed |= self._place(account, links, its, self._around(links, first, last))
         return placed
