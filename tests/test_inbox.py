@@ -240,9 +240,9 @@ def test_what_is_kept_waits_for_the_disk(inbox: Inbox, channel: FakeReceiver, mo
     together = inbox._ledger._intents
     write = together.write
 
-    def watched(statement: str, values: Any, *, durable: bool) -> int:
+    def watched(statement: str, values: Any, *, durable: bool, alone: bool) -> int:
         waits.append(durable)
-        return write(statement, values, durable=durable)
+        return write(statement, values, durable=durable, alone=alone)
 
     monkeypatch.setattr(together, "write", watched)
     inbox.answer(channel.payload(message(1)))
