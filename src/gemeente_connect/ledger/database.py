@@ -77,13 +77,12 @@ class Database:
             self._driver.execute_many(statement, rows)
 
     def write_alone(self, statement: str, values: Values, *, durable: bool) -> int:
-        """Run a statement that is a transaction by itself, and give the number of rows it changed."""
-        with self._lock, self._driver.told():
-            try:
+        """Run a statement that needs no other in its transaction, and give the number of rows it changed."""
+        if isinstance(self._driver, SQLite):
+            with self._lock, self._driver.told():
                 return self._driver.alone(statement, values, durable=durable).rowcount
-            except BaseException:
-                self._driver.rollback()
-                raise
+        with self.transaction(durable=durable):  # it holds the lease meanwhile, since others write at the same time
+            return self.write(statement, values)
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:

@@ -49,9 +49,6 @@ class Driver(Protocol):
     def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement for every row."""
 
-    def alone(self, statement: str, values: Values, *, durable: bool) -> Cursor:
-        """Run a statement that is a transaction by itself."""
-
     def begin(self, *, durable: bool) -> None:
         """Begin a transaction. `durable`: its commit survives a power cut."""
 

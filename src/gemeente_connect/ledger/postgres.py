@@ -93,13 +93,6 @@ class Postgres:
         """Run a statement for every row."""
         self._live().cursor().executemany(numbered(statement)[0], rows)
 
-    def alone(self, statement: str, values: Values, *, durable: bool) -> psycopg.Cursor[Any]:
-        """Run a statement in a transaction of its own."""
-        self.begin(durable=durable)
-        cursor = self.execute(statement, values)
-        self.commit()
-        return cursor
-
     def begin(self, *, durable: bool) -> None:
         """Begin a transaction, beside others."""
         self._live().execute(b"BEGIN; SET LOCAL synchronous_commit = on" if durable else b"BEGIN", prepare=False)

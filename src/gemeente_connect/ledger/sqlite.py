@@ -60,15 +60,16 @@ class SQLite:
 
     def alone(self, statement: str, values: Values, *, durable: bool) -> sqlite3.Cursor:
         """Run a statement that is a transaction by itself."""
-        self._make(durable=durable)
+        self._wait_for_disk(durable)
         return self.connection.execute(statement, values)
 
     def begin(self, *, durable: bool) -> None:
         """Begin a transaction that may write at once: no other does."""
-        self._make(durable=durable)
+        self._wait_for_disk(durable)
         self.connection.execute("BEGIN IMMEDIATE")
 
-    def _make(self, *, durable: bool) -> None:
+    def _wait_for_disk(self, durable: bool) -> None:  # noqa: FBT001 - it says what
+        """Say whether the next commit waits for it."""
         if durable is not self._durable:
             self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable
